@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/bytes.h"
+#include "base/frame_sink.h"
+#include "wire/frames.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+// Events as the server stores them, and the wire form that is built from them once and shared by all sessions
+// (spec/storage.md, "Events"). The stored bytes hold neither the event's sequence nor its time, and not the message's body.
+namespace parley::wire {
+
+// Text, headers and recipient ids: the part of a message that is stored once however many recipients it has (R20).
+// It is a serialized parley.v1.Message with those fields alone; protobuf lets it be spliced in by concatenation.
+Bytes encode_body(const Message& message);
+
+// The rest: kind and fields. `accepted_at_ms` of an incoming message is its event's time and is filled when rendered.
+Bytes encode_incoming(const Message& message);
+Bytes encode_sent(const Sent& sent);
+Bytes encode_delivered(const Delivered& delivered);
+
+// What Receipts must know of a stored event.
+struct ReceiptFacts {
+    UserId sender_id;
+    MessageId message_id;
+    ChainKey key;
+};
+// Of an `incoming` event; nothing for other kinds. An error: the bytes are not an event's.
+Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored);
+
+enum class Encoding { proto, json };
+
+// An event as it goes out, made once per encoding and shared by the sessions of a loop.
+class RenderedEvent {
+  public:
+    // `body` is empty for kinds that have none. Errors: the bytes are not an event's (a corrupt store).
+    static Result<std::shared_ptr<RenderedEvent>> make(Sequence sequence, WallTime at, std::string_view stored, std::string_view body);
+
+    Sequence sequence() const { return sequence_; }
+    // The event's part of an Events frame, ready to be concatenated; JSON is made at the first call. One thread.
+    const Bytes& bytes(Encoding encoding);
+    // Set for `incoming` events.
+    const std::optional<ReceiptFacts>& receipt() const { return receipt_; }
+
+  private:
+    Sequence sequence_;
+    Bytes proto_;
+    Bytes json_;
+    std::optional<ReceiptFacts> receipt_;
+};
+
+// Writes Events frames from rendered events without parsing them again:
+//   EventsFrame frame(encoding); while (frame.size_with(*event) <= limit) frame.add(event); sink.begin(frame.size(through)) ...
+class EventsFrame {
+  public:
+    explicit EventsFrame(Encoding encoding) : encoding_(encoding) {}
+    void add(std::shared_ptr<RenderedEvent> event);
+    bool empty() const { return events_.empty(); }
+    std::size_t count() const { return events_.size(); }
+    // An upper bound of the frame's size with this event added.
+    std::size_t size_with(RenderedEvent& event) const;
+    // The exact pieces, in order; concatenated they are the frame.
+    void write(Sequence through, FrameSink& sink);
+
+  private:
+    Encoding encoding_;
+    std::vector<std::shared_ptr<RenderedEvent>> events_;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace parley::wire
