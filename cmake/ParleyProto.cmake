@@ -10,6 +10,9 @@ find_package(Protobuf REQUIRED)
 
 function(parley_proto)
     cmake_parse_arguments(arg "" "NAME" "PROTOS" ${ARGN})
+    if(NOT TARGET parley_generated)
+        add_custom_target(parley_generated)  # For tools that read the sources and need what they include.
+    endif()
     foreach(flavour full lite)
         if(flavour STREQUAL "lite")
             set(target parley_${arg_NAME}_lite)
@@ -34,6 +37,8 @@ function(parley_proto)
             list(APPEND sources ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
         endforeach()
         add_library(${target} STATIC ${sources})
+        add_custom_target(${target}_sources DEPENDS ${sources})
+        add_dependencies(parley_generated ${target}_sources)
         set_target_properties(${target} PROPERTIES
             POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
             INTERFACE_PARLEY_PROTOBUF ${flavour})

@@ -68,7 +68,6 @@ class Layer:
                 return True
         return family in ("gtest", "benchmark") and is_test(path)
 
-
     def is_core(self):
         """Whether time, randomness and threads come to this layer through ports only."""
         return not ({"*", "threads", "posix"} & set(self.third))
