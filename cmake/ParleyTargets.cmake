@@ -15,8 +15,8 @@
 #
 # "full" and "lite" are the two protobuf runtimes (cmake/ParleyProto.cmake). A target without FLAVOURS and LITE
 # links parley_<dep>; a lite one links parley_<dep>_lite where that exists, else parley_<dep>, and is compiled
-# with PARLEY_WIRE_LITE=1. All libraries are static and position independent, with hidden visibility, because
-# the SDK is also a shared library. A library without SOURCES is header only.
+# with PARLEY_WIRE_LITE=1. All libraries are static and position independent, because the SDK is also a shared
+# library; what that exports is decided by cmake/parley.map. A library without SOURCES is header only.
 
 option(PARLEY_ALLOW_MISSING "Leave out targets whose DEPS do not exist, instead of failing" ON)
 
@@ -124,7 +124,8 @@ function(parley_library)
         if(arg_SOURCES)
             add_library(${target} STATIC ${arg_SOURCES})
             set_target_properties(${target} PROPERTIES
-                POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+                POSITION_INDEPENDENT_CODE ON VISIBILITY_INLINES_HIDDEN ON)
+            target_compile_options(${target} PRIVATE -fno-semantic-interposition -ffunction-sections -fdata-sections)
             parley_configure(${target} PUBLIC "${resolved}" ${flavour} "${arg_THIRD_PARTY}" "${arg_THIRD_PARTY_PUBLIC}")
         else()
             add_library(${target} INTERFACE)
