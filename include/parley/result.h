@@ -11,7 +11,7 @@ namespace parley {
 
 // Wraps an error on its way into a Result: `return unexpected(make_error(...));`
 struct unexpected {
-    explicit unexpected(Error error) : error(std::move(error)) {}
+    explicit unexpected(Error failure) : error(std::move(failure)) {}
     Error error;
 };
 

@@ -8,6 +8,6 @@ namespace parley {
 }  // namespace parley
 
 // States what must hold if our own code is right. Always on. Never for input from outside.
-#define PARLEY_ASSERT(condition)                                                                  \
-    (static_cast<bool>(condition) ? void(0)                                                       \
+#define PARLEY_ASSERT(condition)            \
+    (static_cast<bool>(condition) ? void(0) \
                                   : ::parley::assertion_failed(#condition, __FILE__, __LINE__))

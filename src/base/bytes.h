@@ -8,7 +8,8 @@
 
 namespace parley {
 
-// Owned bytes. std::string: every library at our edges speaks it, and small ones need no allocation.
+// Owned bytes. std::string: every library at our edges speaks it, and small ones need no
+// allocation.
 using Bytes = std::string;
 // Bytes of somebody else, valid as long as the callee's contract says.
 using BytesView = std::span<const std::byte>;

@@ -18,8 +18,8 @@ Sha256Digest sha256(std::string_view data);
 Sha1Digest sha1(std::string_view data);
 Sha256Digest hmac_sha256(std::string_view key, std::string_view data);
 
-// RFC 4648, section 4 (with padding) and section 5 (URL-safe, without padding). Decoding is strict: no white space, no
-// foreign character, no stray bits; nothing on error.
+// RFC 4648, section 4 (with padding) and section 5 (URL-safe, without padding). Decoding is strict:
+// no white space, no foreign character, no stray bits; nothing on error.
 std::string base64_encode(std::string_view data);
 std::string base64url_encode(std::string_view data);
 std::optional<std::string> base64_decode(std::string_view text);

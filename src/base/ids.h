@@ -16,7 +16,8 @@ using MessageId = StrongId<struct MessageIdTag, std::string>;
 using ChainKey = StrongId<struct ChainKeyTag, std::string>;
 // Names one lifetime of a mailbox store (R19).
 using Epoch = StrongId<struct EpochTag, std::string>;
-// An event's position in its mailbox: strictly increasing, gaps allowed, below 2^53. 0 stands before every event.
+// An event's position in its mailbox: strictly increasing, gaps allowed, below 2^53. 0 stands
+// before every event.
 using Sequence = StrongId<struct SequenceTag, std::uint64_t>;
 
 inline constexpr std::uint64_t kSequenceEnd = std::uint64_t{1} << 53;

@@ -4,15 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 
-// Every bound of the system, with its default. What an operator may change is a field of Limits (server/config.h fills it);
-// the rest is constant.
+// Every bound of the system, with its default. What an operator may change is a field of Limits
+// (server/config.h fills it); the rest is constant.
 namespace parley {
 
 using namespace std::chrono_literals;
 
-inline constexpr std::size_t kUserIdBytes = 255;      // printable ASCII without space
-inline constexpr std::size_t kIdCharacters = 64;      // message id, key, device id: URL-safe characters
-inline constexpr std::size_t kSdkNameCharacters = 64; // Hello.sdk
+inline constexpr std::size_t kUserIdBytes = 255;  // printable ASCII without space
+inline constexpr std::size_t kIdCharacters = 64;  // message id, key, device id: URL-safe characters
+inline constexpr std::size_t kSdkNameCharacters = 64;  // Hello.sdk
 
 // Told to the client in Welcome; the SDK works with these until it has heard others.
 struct Limits {
@@ -34,19 +34,21 @@ struct Limits {
 };
 
 constexpr std::uint64_t smallest_frame_for(const Limits& limits) {
-    return 6ull * (limits.text_bytes + limits.header_bytes) + 4ull * limits.recipient_bytes + 16 * 1024;
+    return 6ull * (limits.text_bytes + limits.header_bytes) + 4ull * limits.recipient_bytes +
+           16 * 1024;
 }
 
 // The server's own bounds, per user or session.
 struct ServerLimits {
-    std::uint32_t devices = 64;                  // of a user; the longest-absent one is forgotten (R24)
-    std::uint32_t sessions = 64;                 // of a user at once, else 3003
-    std::uint32_t rate_per_second = 200;         // one per recipient; 0 turns it off
+    std::uint32_t devices = 64;           // of a user; the longest-absent one is forgotten (R24)
+    std::uint32_t sessions = 64;          // of a user at once, else 3003
+    std::uint32_t rate_per_second = 200;  // one per recipient; 0 turns it off
     std::uint32_t rate_burst = 2000;
     std::uint64_t quota_pending_bytes = 256ull << 20;  // `incoming` above the receipt mark; 0: off
     std::uint64_t quota_retained_bytes = 4ull << 30;   // all events of a mailbox; 0: off
     std::chrono::seconds hello_timeout = 10s;
-    std::chrono::seconds submit_timeout = 20s;   // a passing fault is repeated this long (spec/wire.md, 6)
+    std::chrono::seconds submit_timeout =
+        20s;  // a passing fault is repeated this long (spec/wire.md, 6)
 };
 
 static_assert(Limits{}.frame_bytes >= smallest_frame_for(Limits{}));
@@ -55,9 +57,9 @@ static_assert(ServerLimits{}.rate_burst >= Limits{}.recipients);
 
 inline constexpr std::chrono::milliseconds kBackoffFirst = 500ms;  // R9
 inline constexpr std::chrono::milliseconds kBackoffMost = 60s;
-inline constexpr std::chrono::seconds kTokenLeeway = 60s;          // R22
+inline constexpr std::chrono::seconds kTokenLeeway = 60s;  // R22
 inline constexpr std::size_t kStoreBatchAppends = 4096;
 inline constexpr std::size_t kStoreBatchBytes = 8 * 1024 * 1024;
-inline constexpr std::size_t kInboxBytes = 256ull << 20;           // unread incoming in the SDK
+inline constexpr std::size_t kInboxBytes = 256ull << 20;  // unread incoming in the SDK
 
 }  // namespace parley

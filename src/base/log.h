@@ -15,13 +15,16 @@ std::string_view to_string(LogLevel level);
 
 // One key=value of a log line.
 struct LogField {
-    LogField(std::string_view key, std::string_view value) : key(key), value(value) {}
-    LogField(std::string_view key, const std::string& value) : key(key), value(value) {}
-    LogField(std::string_view key, const char* value) : key(key), value(value) {}
-    LogField(std::string_view key, std::int64_t value) : key(key), value(std::to_string(value)) {}
-    LogField(std::string_view key, std::uint64_t value) : key(key), value(std::to_string(value)) {}
-    LogField(std::string_view key, int value) : key(key), value(std::to_string(value)) {}
-    LogField(std::string_view key, bool value) : key(key), value(value ? "true" : "false") {}
+    LogField(std::string_view name, std::string_view text) : key(name), value(text) {}
+    LogField(std::string_view name, const std::string& text) : key(name), value(text) {}
+    LogField(std::string_view name, const char* text) : key(name), value(text) {}
+    LogField(std::string_view name, std::int64_t number)
+        : key(name), value(std::to_string(number)) {}
+    LogField(std::string_view name, std::uint64_t number)
+        : key(name), value(std::to_string(number)) {}
+    LogField(std::string_view name, int number) : key(name), value(std::to_string(number)) {}
+    LogField(std::string_view name, unsigned number) : key(name), value(std::to_string(number)) {}
+    LogField(std::string_view name, bool flag) : key(name), value(flag ? "true" : "false") {}
 
     std::string_view key;
     std::string value;
@@ -31,8 +34,10 @@ struct LogField {
 class LogSink {
   public:
     virtual ~LogSink() = default;
-    // `event` is a stable dotted name ("session.opened"). No bodies, tokens, nor anything typed by people.
-    virtual void write(LogLevel level, std::string_view event, const std::vector<LogField>& fields) = 0;
+    // `event` is a stable dotted name ("session.opened"). No bodies, tokens, nor anything typed by
+    // people.
+    virtual void write(LogLevel level, std::string_view event,
+                       const std::vector<LogField>& fields) = 0;
     // Below this level nothing needs to be built.
     virtual bool enabled(LogLevel level) const = 0;
 };
@@ -40,20 +45,32 @@ class LogSink {
 // A sink that drops everything.
 LogSink& null_log();
 
-// What code holds and calls: `log_.info("session.opened", {{"session", id}});` Copies share the sink, which outlives them.
+// What code holds and calls: `log_.info("session.opened", {{"session", id}});` Copies share the
+// sink, which outlives them.
 class Logger {
   public:
     explicit Logger(LogSink& sink) : sink_(&sink) {}
 
-    void debug(std::string_view event, std::initializer_list<LogField> fields = {}) const { write(LogLevel::debug, event, fields); }
-    void info(std::string_view event, std::initializer_list<LogField> fields = {}) const { write(LogLevel::info, event, fields); }
-    void warn(std::string_view event, std::initializer_list<LogField> fields = {}) const { write(LogLevel::warn, event, fields); }
-    void error(std::string_view event, std::initializer_list<LogField> fields = {}) const { write(LogLevel::error, event, fields); }
+    void debug(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+        write(LogLevel::debug, event, fields);
+    }
+    void info(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+        write(LogLevel::info, event, fields);
+    }
+    void warn(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+        write(LogLevel::warn, event, fields);
+    }
+    void error(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+        write(LogLevel::error, event, fields);
+    }
     bool enabled(LogLevel level) const { return sink_->enabled(level); }
 
   private:
-    void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const {
-        if (sink_->enabled(level)) sink_->write(level, event, fields);
+    void write(LogLevel level, std::string_view event,
+               std::initializer_list<LogField> fields) const {
+        if (sink_->enabled(level)) {
+            sink_->write(level, event, fields);
+        }
     }
     LogSink* sink_;
 };

@@ -5,8 +5,9 @@
 
 namespace parley {
 
-// A small, fast generator (xoshiro256**, Blackman and Vigna) that its owner seeds: the same seed gives the same numbers
-// on every platform. Not for secrets: those come from io::Entropy. One thread.
+// A small, fast generator (xoshiro256**, Blackman and Vigna) that its owner seeds: the same seed
+// gives the same numbers on every platform. Not for secrets: those come from io::Entropy. One
+// thread.
 class Random {
   public:
     explicit Random(std::uint64_t seed);
@@ -23,7 +24,8 @@ class Random {
     std::uint64_t state_[4];
 };
 
-// A UUIDv7 (RFC 9562): the time in milliseconds, then random bits; within a millisecond of one generator ids increase.
+// A UUIDv7 (RFC 9562): the time in milliseconds, then random bits; within a millisecond of one
+// generator ids increase.
 class UuidV7 {
   public:
     explicit UuidV7(std::uint64_t seed) : random_(seed) {}

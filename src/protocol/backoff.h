@@ -6,7 +6,8 @@
 
 namespace parley::protocol {
 
-// How long to wait before the next connection attempt (R9): exponential with full jitter, kBackoffFirst to kBackoffMost.
+// How long to wait before the next connection attempt (R9): exponential with full jitter,
+// kBackoffFirst to kBackoffMost.
 class Backoff {
   public:
     explicit Backoff(std::uint64_t seed) : random_(seed) {}

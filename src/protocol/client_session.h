@@ -14,8 +14,9 @@
 
 namespace parley::protocol {
 
-// The client's side of one session (spec/wire.md, "A session"), from its Hello to its end: a state machine without I/O. What is unanswered
-// when it ends is submitted again, first and in order, in the next session by its owner, which keeps it on disk. One loop.
+// The client's side of one session (spec/wire.md, "A session"), from its Hello to its end: a state
+// machine without I/O. What is unanswered when it ends is submitted again, first and in order, in
+// the next session by its owner, which keeps it on disk. One loop.
 class ClientSession {
   public:
     // The connection stands: sends this Hello.
@@ -23,7 +24,8 @@ class ClientSession {
     ~ClientSession();
 
     // ---- from the connection
-    // One whole message. An error means that the server broke the protocol: the session is over and Ended is queued.
+    // One whole message. An error means that the server broke the protocol: the session is over and
+    // Ended is queued.
     Result<void> receive(BytesView frame, Instant now);
     void alive(Instant now);
     // The connection went, with this close code (io::close_code); the session is over.
@@ -35,10 +37,12 @@ class ClientSession {
     void probe(Instant now);
 
     // ---- from the owner
-    // True after Welcome while the window (count and bytes; one is always allowed) has room for a submission of this size.
+    // True after Welcome while the window (count and bytes; one is always allowed) has room for a
+    // submission of this size.
     bool can_submit(std::size_t frame_bytes) const;
     void submit(const wire::Submit& submit);
-    // Everything up to here is durable on this device. Sent at the next transmit(), one Ack for many.
+    // Everything up to here is durable on this device. Sent at the next transmit(), one Ack for
+    // many.
     void acknowledge(Sequence sequence);
     void refresh(std::string token);
     // Says nothing more: Ended follows; the owner closes the connection with 1000.
@@ -59,7 +63,8 @@ class ClientSession {
     };
     // Once, last. Close the connection if it still stands.
     struct Ended {
-        Error error;                   // the Goodbye's, or connection_refused / timed_out / protocol_violation made here
+        Error error;  // the Goodbye's, or connection_refused / timed_out / protocol_violation made
+                      // here
         bool by_goodbye = false;
         std::uint16_t close_code = 0;  // the connection's, 0 if it did not say one
         std::chrono::milliseconds reconnect_after{};

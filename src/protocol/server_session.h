@@ -24,39 +24,41 @@ struct ServerSessionOptions {
     Duration hello_timeout = ServerLimits{}.hello_timeout;
 };
 
-// The server's side of one session (spec/wire.md, "A session"): a state machine without I/O. Bytes and time go in, frames and outputs come out. It knows the order
-// of frames, the windows, keep-alive and how a session ends; what a token, a mailbox or a submission is worth is decided by its
-// owner, which is told by next_output(). One loop.
+// The server's side of one session (spec/wire.md, "A session"): a state machine without I/O. Bytes
+// and time go in, frames and outputs come out. It knows the order of frames, the windows,
+// keep-alive and how a session ends; what a token, a mailbox or a submission is worth is decided by
+// its owner, which is told by next_output(). One loop.
 //
-//   hello -> welcome()                  then submissions and acknowledgements in, answers and events out
-//   any error -> goodbye and close      nothing is accepted any more
+//   hello -> welcome()                  then submissions and acknowledgements in, answers and
+//   events out any error -> goodbye and close      nothing is accepted any more
 class ServerSession {
   public:
     ServerSession(ServerSessionOptions options, Instant now);
     ~ServerSession();
 
     // ---- from the connection
-    // One whole message, in the session's encoding. An error means that the session is over: Goodbye and Close are
-    // queued; the error is for the log.
+    // One whole message, in the session's encoding. An error means that the session is over:
+    // Goodbye and Close are queued; the error is for the log.
     Result<void> receive(BytesView frame, Instant now);
     // Bytes or a pong came.
     void alive(Instant now);
     // Writes what is due while the sink has room.
     void transmit(FrameSink& sink);
-    // False: read nothing more from the connection for now (a full window: backpressure keeps the order). Time spent so does not
-    // count against the peer's life.
+    // False: read nothing more from the connection for now (a full window: backpressure keeps the
+    // order). Time spent so does not count against the peer's life.
     bool wants_to_read() const;
     std::optional<Instant> deadline() const;
     void tick(Instant now);
 
     // ---- from the owner
-    // Answers a Hello. Without `messaging` the session gets no events and may not submit or acknowledge (R15).
-    // The session ends with 2002 at `ends` unless refreshed().
+    // Answers a Hello. Without `messaging` the session gets no events and may not submit or
+    // acknowledge (R15). The session ends with 2002 at `ends` unless refreshed().
     void welcome(const wire::Welcome& welcome, bool messaging, Instant ends);
     void refreshed(std::int64_t session_ends_at_ms, Instant ends);
     // The result of the oldest unanswered submission: results come in the order of the submissions.
     void answer(const wire::SubmitResult& result);
-    // How much may be handed to deliver() now: the rest of the window, of which one event is always allowed.
+    // How much may be handed to deliver() now: the rest of the window, of which one event is always
+    // allowed.
     struct Room {
         std::size_t events = 0;
         std::size_t bytes = 0;
@@ -64,7 +66,8 @@ class ServerSession {
     Room room() const;
     // Events in order, after all delivered so far, and up to where the cursor may move.
     void deliver(std::span<const std::shared_ptr<wire::RenderedEvent>> events, Sequence through);
-    // Ends the session: what is queued goes out, then this Goodbye, then the close code that belongs to it.
+    // Ends the session: what is queued goes out, then this Goodbye, then the close code that
+    // belongs to it.
     void goodbye(const Error& error, std::chrono::milliseconds reconnect_after = {});
     // Makes the owner's own reasons not to read (rate limit, store) part of wants_to_read().
     void hold_reading(bool held);
@@ -77,13 +80,15 @@ class ServerSession {
         wire::Submit submit;
         std::size_t bytes = 0;
     };
-    struct Acknowledged {  // never beyond what this session was sent, and further than the one before
+    struct Acknowledged {  // never beyond what this session was sent, and further than the one
+                           // before
         Sequence sequence;
     };
     struct RefreshReceived {
         std::string token;
     };
-    // Close the connection with this code once transmit() has written everything (finished() tells).
+    // Close the connection with this code once transmit() has written everything (finished()
+    // tells).
     struct Ended {
         std::uint16_t close_code = 0;
         Error error;

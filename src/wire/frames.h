@@ -14,7 +14,8 @@
 #include <variant>
 #include <vector>
 
-// The frames of proto/parley/v1/wire.proto as plain values, and their bytes. This folder alone sees generated code.
+// The frames of proto/parley/v1/wire.proto as plain values, and their bytes. This folder alone sees
+// generated code.
 namespace parley::wire {
 
 inline constexpr std::string_view kProtoSubprotocol = "parley.v1.proto";
@@ -141,19 +142,22 @@ using ServerFrame = std::variant<UnknownFrame, Welcome, SubmitResult, Events, Go
 // Serialized deterministically: the same frame gives the same bytes.
 Bytes encode(const ClientFrame& frame);
 Bytes encode(const ServerFrame& frame);
-// Errors: protocol_violation, with what is wrong. A client frame without a known body is one; a server frame without one
-// is an UnknownFrame.
+// Errors: protocol_violation, with what is wrong. A client frame without a known body is one; a
+// server frame without one is an UnknownFrame.
 Result<ClientFrame> decode_client_frame(BytesView bytes);
 Result<ServerFrame> decode_server_frame(BytesView bytes);
-// The size of the Submit frame that carries this message: what counts for the in-flight window and the frame limit.
+// The size of the Submit frame that carries this message: what counts for the in-flight window and
+// the frame limit.
 std::size_t submit_frame_size(const Submit& submit);
 
-// What a Message's text and headers count against the limits, and the checks that need no server (R13).
+// What a Message's text and headers count against the limits, and the checks that need no server
+// (R13).
 std::size_t header_bytes(const Headers& headers);
-bool is_user_id(std::string_view text);      // 1 to 255 bytes, printable ASCII without space
-bool is_identifier(std::string_view text);   // 1 to 64 URL-safe characters (A-Z a-z 0-9 - _)
+bool is_user_id(std::string_view text);     // 1 to 255 bytes, printable ASCII without space
+bool is_identifier(std::string_view text);  // 1 to 64 URL-safe characters (A-Z a-z 0-9 - _)
 bool is_utf8(std::string_view text);
-// Errors: invalid_argument that names the field, the limit and what was found. `message.recipient_ids` are distinct already.
+// Errors: invalid_argument that names the field, the limit and what was found.
+// `message.recipient_ids` are distinct already.
 Result<void> check_message(const Message& message, const Limits& limits);
 
 }  // namespace parley::wire

@@ -8,15 +8,18 @@
 #include <optional>
 #include <string>
 
-// Events as the server stores them, and the wire form that is built from them once and shared by all sessions
-// (spec/storage.md, "Events"). The stored bytes hold neither the event's sequence nor its time, and not the message's body.
+// Events as the server stores them, and the wire form that is built from them once and shared by
+// all sessions (spec/storage.md, "Events"). The stored bytes hold neither the event's sequence nor
+// its time, and not the message's body.
 namespace parley::wire {
 
-// Text, headers and recipient ids: the part of a message that is stored once however many recipients it has (R20).
-// It is a serialized parley.v1.Message with those fields alone; protobuf lets it be spliced in by concatenation.
+// Text, headers and recipient ids: the part of a message that is stored once however many
+// recipients it has (R20). It is a serialized parley.v1.Message with those fields alone; protobuf
+// lets it be spliced in by concatenation.
 Bytes encode_body(const Message& message);
 
-// The rest: kind and fields. `accepted_at_ms` of an incoming message is its event's time and is filled when rendered.
+// The rest: kind and fields. `accepted_at_ms` of an incoming message is its event's time and is
+// filled when rendered.
 Bytes encode_incoming(const Message& message);
 Bytes encode_sent(const Sent& sent);
 Bytes encode_delivered(const Delivered& delivered);
@@ -35,11 +38,15 @@ enum class Encoding { proto, json };
 // An event as it goes out, made once per encoding and shared by the sessions of a loop.
 class RenderedEvent {
   public:
-    // `body` is empty for kinds that have none. Errors: the bytes are not an event's (a corrupt store).
-    static Result<std::shared_ptr<RenderedEvent>> make(Sequence sequence, WallTime at, std::string_view stored, std::string_view body);
+    // `body` is empty for kinds that have none. Errors: the bytes are not an event's (a corrupt
+    // store).
+    static Result<std::shared_ptr<RenderedEvent>> make(Sequence sequence, WallTime at,
+                                                       std::string_view stored,
+                                                       std::string_view body);
 
     Sequence sequence() const { return sequence_; }
-    // The event's part of an Events frame, ready to be concatenated; JSON is made at the first call. One thread.
+    // The event's part of an Events frame, ready to be concatenated; JSON is made at the first
+    // call. One thread.
     const Bytes& bytes(Encoding encoding);
     // Set for `incoming` events.
     const std::optional<ReceiptFacts>& receipt() const { return receipt_; }
@@ -52,7 +59,8 @@ class RenderedEvent {
 };
 
 // Writes Events frames from rendered events without parsing them again:
-//   EventsFrame frame(encoding); while (frame.size_with(*event) <= limit) frame.add(event); sink.begin(frame.size(through)) ...
+//   EventsFrame frame(encoding); while (frame.size_with(*event) <= limit) frame.add(event);
+//   sink.begin(frame.size(through)) ...
 class EventsFrame {
   public:
     explicit EventsFrame(Encoding encoding) : encoding_(encoding) {}

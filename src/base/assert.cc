@@ -1,0 +1,14 @@
+#include "base/assert.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace parley {
+
+void assertion_failed(const char* condition, const char* file, int line) {
+    std::fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, condition);
+    std::fflush(stderr);
+    std::abort();
+}
+
+}  // namespace parley
