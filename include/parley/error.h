@@ -1,5 +1,7 @@
 #pragma once
 
+#include "parley/export.h"
+
 #include <string>
 #include <string_view>
 
@@ -54,12 +56,12 @@ struct Error {
 };
 
 // Makes an error with the domain and retryability that belong to the code (spec/wire.md, "Errors").
-Error make_error(ErrorCode code, std::string description);
+PARLEY_EXPORT Error make_error(ErrorCode code, std::string description);
 
 // "network", "capability", "session", "other": as on the wire and in logs.
-std::string_view to_string(ErrorDomain domain);
+PARLEY_EXPORT std::string_view to_string(ErrorDomain domain);
 // "SINErrorDomainNetwork", "SINErrorDomainCapability", "SINErrorDomainOther" as the original published them, and
 // "SINErrorDomainSession" beside them.
-std::string_view error_domain_name(ErrorDomain domain);
+PARLEY_EXPORT std::string_view error_domain_name(ErrorDomain domain);
 
 }  // namespace parley
