@@ -15,8 +15,8 @@ struct unexpected {
     Error error;
 };
 
-// A value or an Error. Has the member names of std::expected (C++23), so that it can become an alias of it one day.
-// Reading the wrong side ends the process: it is a bug of the caller.
+// A value or an Error. Has the member names of std::expected (C++23), so that it can become an
+// alias of it one day. Reading the wrong side ends the process: it is a bug of the caller.
 template <typename T>
 class [[nodiscard]] Result {
   public:
@@ -47,7 +47,9 @@ class [[nodiscard]] Result {
     template <std::size_t I, typename V>
     static auto& get(V& state) {
         auto* side = std::get_if<I>(&state);
-        if (side == nullptr) std::abort();
+        if (side == nullptr) {
+            std::abort();
+        }
         return *side;
     }
 
@@ -64,14 +66,20 @@ class [[nodiscard]] Result<void> {
     bool has_value() const noexcept { return !failed_; }
     explicit operator bool() const noexcept { return !failed_; }
     void value() const {
-        if (failed_) std::abort();
+        if (failed_) {
+            std::abort();
+        }
     }
     const Error& error() const& {
-        if (!failed_) std::abort();
+        if (!failed_) {
+            std::abort();
+        }
         return error_;
     }
     Error&& error() && {
-        if (!failed_) std::abort();
+        if (!failed_) {
+            std::abort();
+        }
         return std::move(error_);
     }
 
