@@ -23,12 +23,15 @@ enum class Space : std::uint8_t {
 };
 inline constexpr std::size_t kSpaces = 4;
 
+// The spaces that expire() works on. Every value in them begins with the time at which it was stored: milliseconds since
+// 1970, eight bytes, big-endian (to_ms). An engine may read it while compacting.
+constexpr bool expires(Space space) { return space == Space::events || space == Space::keys; }
+inline constexpr std::size_t kStoredAtBytes = 8;
+
 struct Put {
     Space space;
     Bytes key;
     Bytes value;
-    // For events and keys: when it was stored; expire() goes by it. Otherwise 0.
-    WallTime stored_at{};
 };
 struct Delete {
     Space space;
