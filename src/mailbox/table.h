@@ -32,6 +32,8 @@ struct Put {
     Space space;
     Bytes key;
     Bytes value;
+    // The same time for engines that keep it beside the value; 0 in spaces without expire().
+    WallTime stored_at{};
 };
 struct Delete {
     Space space;
