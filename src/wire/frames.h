@@ -97,7 +97,7 @@ struct Sent {
     Message message;
     std::vector<UserId> recipient_ids;
     DeviceId origin_device_id;
-    std::vector<std::int64_t> recipient_accepted_at_ms;
+    std::vector<std::int64_t> recipient_accepted_at_ms;  // decoded: as many as recipient_ids
     friend bool operator==(const Sent&, const Sent&) = default;
 };
 struct Delivered {
@@ -149,6 +149,8 @@ Result<ServerFrame> decode_server_frame(BytesView bytes);
 // The size of the Submit frame that carries this message: what counts for the in-flight window and
 // the frame limit.
 std::size_t submit_frame_size(const Submit& submit);
+std::size_t submit_frame_size(const Message& message,
+                              const std::vector<UserId>& open_recipient_ids);
 
 // What a Message's text and headers count against the limits, and the checks that need no server
 // (R13).

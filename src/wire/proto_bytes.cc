@@ -1,0 +1,90 @@
+#include "wire/proto_bytes.h"
+
+namespace parley::wire {
+
+void append_varint(std::string& out, std::uint64_t value) {
+    while (value >= 0x80) {
+        out.push_back(static_cast<char>(value | 0x80));
+        value >>= 7;
+    }
+    out.push_back(static_cast<char>(value));
+}
+
+void append_number(std::string& out, unsigned field, std::uint64_t value) {
+    if (value != 0) {
+        out.push_back(static_cast<char>(tag(field, WireType::varint)));
+        append_varint(out, value);
+    }
+}
+
+void append_nested_head(std::string& out, unsigned field, std::size_t size) {
+    out.push_back(static_cast<char>(tag(field, WireType::nested)));
+    append_varint(out, size);
+}
+
+std::optional<std::uint64_t> ProtoReader::varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+        const auto byte = static_cast<unsigned char>(rest_.front());
+        rest_.remove_prefix(1);
+        value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<ProtoReader::Field> ProtoReader::fail() {
+    malformed_ = true;
+    rest_ = {};
+    return std::nullopt;
+}
+
+std::optional<ProtoReader::Field> ProtoReader::next() {
+    if (rest_.empty()) {
+        return std::nullopt;
+    }
+    const std::optional<std::uint64_t> head = varint();
+    if (!head || *head >> 3 == 0 || *head > UINT32_MAX) {
+        return fail();
+    }
+    Field field;
+    field.number = static_cast<std::uint32_t>(*head >> 3);
+    field.type = static_cast<WireType>(*head & 7);
+    std::size_t size = 0;
+    switch (field.type) {
+        case WireType::varint: {
+            const std::optional<std::uint64_t> value = varint();
+            if (!value) {
+                return fail();
+            }
+            field.value = *value;
+            return field;
+        }
+        case WireType::nested: {
+            const std::optional<std::uint64_t> length = varint();
+            if (!length || *length > rest_.size()) {
+                return fail();
+            }
+            size = static_cast<std::size_t>(*length);
+            break;
+        }
+        case WireType::fixed64:
+            size = 8;
+            break;
+        case WireType::fixed32:
+            size = 4;
+            break;
+        default:
+            return fail();
+    }
+    if (size > rest_.size()) {
+        return fail();
+    }
+    field.bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return field;
+}
+
+}  // namespace parley::wire
