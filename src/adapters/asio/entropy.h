@@ -4,7 +4,8 @@
 
 namespace parley::asio {
 
-// The kernel's random bytes, fetched anew at each call: no buffer that a fork could share. Any thread.
+// The kernel's random bytes, fetched anew at each call: no buffer that a fork could share. Any
+// thread.
 class SystemEntropy final : public io::Entropy {
   public:
     std::string bytes(std::size_t count) override;

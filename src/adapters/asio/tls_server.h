@@ -7,17 +7,19 @@
 
 namespace parley::asio {
 
-// The certificate of a server and the rules of its TLS: 1.2 and later, no renegotiation, no session cache, no tickets
-// (a resumed session would save half a handshake and cost memory and a key to rotate). Shared by acceptors on any thread.
+// The certificate of a server and the rules of its TLS: 1.2 and later, no renegotiation, no session
+// cache, no tickets (a resumed session would save half a handshake and cost memory and a key to
+// rotate). Shared by acceptors on any thread.
 class TlsServer {
   public:
-    // Reads a PEM certificate chain (the server's own first) and its private key. An error (invalid_argument) says which
-    // file and what is wrong with it.
+    // Reads a PEM certificate chain (the server's own first) and its private key. An error
+    // (invalid_argument) says which file and what is wrong with it.
     static Result<std::shared_ptr<TlsServer>> load(std::string certificate_file,
                                                    std::string key_file);
     ~TlsServer();
 
-    // Reads the same files again; new connections use what they hold. On an error everything stays as it was.
+    // Reads the same files again; new connections use what they hold. On an error everything stays
+    // as it was.
     Result<void> reload();
 
     // For this folder: the OpenSSL context in use (SSL_CTX), kept alive by the pointer.

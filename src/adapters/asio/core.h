@@ -1,0 +1,98 @@
+#pragma once
+
+#include "adapters/asio/entropy.h"
+#include "adapters/asio/loop.h"
+#include "adapters/asio/timers.h"
+#include "wire/websocket/frame.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+// For the .cc files of this folder only: what stands behind an AsioLoop.
+namespace parley::asio {
+
+namespace net = boost::asio;
+
+// Waits for readiness; reads and writes go to the descriptor directly.
+using Descriptor = net::posix::basic_stream_descriptor<net::io_context::executor_type>;
+
+// Buffers for what connections write, lent while there is something to write: an idle connection
+// holds none, a busy loop allocates none.
+class BufferPool {
+  public:
+    Bytes take();
+    void give_back(Bytes buffer);
+
+  private:
+    static constexpr std::size_t kKept = 64;
+    static constexpr std::size_t kKeptBytes = 512 * 1024;
+    std::vector<Bytes> buffers_;
+};
+
+// Keys that nobody can guess (RFC 6455, 5.3), a thousand for one system call.
+class MaskKeys {
+  public:
+    websocket::MaskKey next();
+
+  private:
+    SystemEntropy entropy_;
+    std::string drawn_;
+    std::size_t used_ = 0;
+};
+
+inline constexpr std::size_t kReadScratchBytes = 64 * 1024;
+
+struct AsioLoop::Core {
+    Core();
+
+    // Destroys what is left: tasks first, while all still works, then the handlers of the
+    // io_context with the connections that they own.
+    void shut_down();
+    Instant now();
+    void turn(Wait wait);
+    void post(Task task);
+    void wake();
+    std::span<std::byte> read_scratch() { return {scratch.get(), kReadScratchBytes}; }
+
+    void run_sockets(bool block);
+    void run_posted();
+    void run_timers();
+    void run_turn_ends();
+    void arm_timer();
+    void wait_for_timer();
+
+    std::atomic<bool> stopping{false};
+    bool shut = false;
+    // The thread that runs a turn now, or none.
+    std::atomic<std::thread::id> runner{};
+
+    std::optional<Instant> turn_time;  // read once a turn, when somebody asks
+    Timers timers;
+    std::vector<Task> own_posts;  // by this thread, during this turn: for the next one
+    std::vector<Task> turn_ends;
+
+    // Guards `foreign_posts`, what other threads posted. Nothing else is done while it is held.
+    std::mutex foreign_mutex;
+    std::vector<Task> foreign_posts;
+    std::atomic<bool> has_foreign_posts{false};
+
+    std::unique_ptr<std::byte[]> scratch;
+    BufferPool write_buffers;
+    MaskKeys mask_keys;
+
+    std::unique_ptr<net::io_context> context = std::make_unique<net::io_context>(1);
+    std::optional<Descriptor> timer_descriptor;
+    std::optional<Instant> timer_armed_for;
+};
+
+}  // namespace parley::asio
