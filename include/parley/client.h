@@ -50,7 +50,7 @@ struct ClientOptions {
     // Set: the client signs its own tokens. For development, since whoever has the app then has the
     // secret. Empty: the delegate is asked (ClientDelegate::requires_token).
     std::string application_secret;
-    std::string issuer = std::string(kDefaultIssuer);  // of the tokens
+    std::string issuer_prefix = std::string(kDefaultIssuerPrefix);  // of the tokens
 
     std::string server = "ws://127.0.0.1:7700";  // ws://HOST[:PORT] or wss://HOST[:PORT]
     std::string ca_file;                         // PEM, for wss; empty: the system's certificates
@@ -67,6 +67,9 @@ struct ClientOptions {
     // How much unread incoming (not yet told to a delegate) is kept. Beyond it nothing more is
     // fetched, until there is room; the server keeps it.
     std::uint64_t inbox_bytes = 256ull * 1024 * 1024;
+    // True: incoming messages are fetched and confirmed, but not told; they stay in the local
+    // store, unread, for a later client of this store. For a program that only sends.
+    bool keep_incoming = false;
 
     CallbackMode callbacks = CallbackMode::own_thread;
     Executor executor;  // with CallbackMode::executor
@@ -75,11 +78,19 @@ struct ClientOptions {
     LogSeverity log_from = LogSeverity::info;
 };
 
+// Why a token is asked for.
+enum class TokenReason {
+    missing,    // there was none yet
+    ends_soon,  // the session goes on until the present one ends
+    refused,    // the server refused the last one, or it has ended
+};
+
 // One request for a token. A handle that may be copied and kept and answered now or later, once,
 // from any thread, also after the client has gone; then the answer has no effect. Destroying it
 // unanswered counts as failing.
 class PARLEY_EXPORT TokenRequest {
   public:
+    TokenReason reason() const;
     // Here is a token that your backend signed for this client's user (sign_token there). Wrong
     // ones are found by the server and reported to client_did_fail.
     void answer(std::string token) const;

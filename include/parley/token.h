@@ -10,9 +10,9 @@
 
 namespace parley {
 
-// The start of every token's issuer, up to the application key. A server can be configured to
-// another; the file application.json that it writes says which ("issuer").
-inline constexpr std::string_view kDefaultIssuer = "//rtc.sinch.com/applications/";
+// The start of every token's issuer, which the application key follows. A server can be configured
+// to another; "issuer" in the file application.json that it writes is prefix and key together.
+inline constexpr std::string_view kDefaultIssuerPrefix = "//rtc.sinch.com/applications/";
 
 // What a token is for. A token lets its bearer be `user_id` until it ends, so it is as confidential
 // as a password.
@@ -27,7 +27,7 @@ struct TokenRequestOptions {
     // How long it can open sessions, counted from now; a session ends with its token. At least one
     // second.
     std::chrono::seconds time_to_live = std::chrono::hours(1);
-    std::string issuer = std::string(kDefaultIssuer);
+    std::string issuer_prefix = std::string(kDefaultIssuerPrefix);
 };
 
 // Signs a token on this machine (spec/semantics.md, R22): HS256 with a key of the day. Errors:
@@ -45,9 +45,9 @@ struct TokenClaims {
 };
 
 // Reads a token without checking its signature, for example to learn whose it is before a client is
-// made. Errors: invalid_argument if it is not a token, or its issuer does not begin with `issuer`.
-// Any thread; needs no client.
+// made. Errors: invalid_argument if it is not a token, or its issuer does not begin with
+// `issuer_prefix`. Any thread; needs no client.
 PARLEY_EXPORT Result<TokenClaims> read_token(std::string_view token,
-                                             std::string_view issuer = kDefaultIssuer);
+                                             std::string_view issuer_prefix = kDefaultIssuerPrefix);
 
 }  // namespace parley

@@ -38,8 +38,8 @@ Result<void> check_identity(const ClientOptions& options) {
             invalid("device_id: must be 1 to 64 characters of A-Z a-z 0-9 - _, found " +
                     std::to_string(options.device_id.size()) + " bytes"));
     }
-    if (options.issuer.empty()) {
-        return unexpected(invalid("issuer: must not be empty"));
+    if (options.issuer_prefix.empty()) {
+        return unexpected(invalid("issuer_prefix: must not be empty"));
     }
     if (!options.application_secret.empty() &&
         !protocol::derive_signing_key(options.application_secret, "20000101")) {
@@ -92,6 +92,9 @@ TokenRequest::TokenRequest(std::shared_ptr<State> state) : state_(std::move(stat
 TokenRequest::TokenRequest(const TokenRequest&) = default;
 TokenRequest& TokenRequest::operator=(const TokenRequest&) = default;
 TokenRequest::~TokenRequest() = default;
+TokenReason TokenRequest::reason() const {
+    return state_->reason;
+}
 void TokenRequest::answer(std::string token) const {
     state_->answer(std::move(token));
 }

@@ -39,6 +39,18 @@ client::EngineOptions engine_options(const ClientOptions& options, bool supports
     return result;
 }
 
+TokenReason public_reason(client::TokenReason reason) {
+    switch (reason) {
+        case client::TokenReason::missing:
+            return TokenReason::missing;
+        case client::TokenReason::ends_soon:
+            return TokenReason::ends_soon;
+        case client::TokenReason::refused:
+            break;
+    }
+    return TokenReason::refused;
+}
+
 }  // namespace
 
 Core::Core(ClientOptions options)
@@ -318,12 +330,13 @@ void Core::on_failed(const Error& error, client::Finality finality) {
                            });
 }
 
-void Core::on_token_needed(client::TokenReason) {
+void Core::on_token_needed(client::TokenReason reason) {
     if (!options_.application_secret.empty()) {
         token_answered(sign_own_token());
         return;
     }
-    TokenRequest request(std::make_shared<TokenRequest::State>(weak_from_this()));
+    TokenRequest request(
+        std::make_shared<TokenRequest::State>(public_reason(reason), weak_from_this()));
     callbacks_->push_event(Callbacks::EventKind::token,
                            [client = client_, request](ClientDelegate& delegate) {
                                delegate.requires_token(*client, request);
@@ -335,7 +348,7 @@ Result<std::string> Core::sign_own_token() {
     options.application_key = options_.application_key;
     options.application_secret = options_.application_secret;
     options.user_id = options_.user_id;
-    options.issuer = options_.issuer;
+    options.issuer_prefix = options_.issuer_prefix;
     options.time_to_live = kOwnTokenLife;
     return sign_token(options);
 }
@@ -369,30 +382,35 @@ void Core::on_callbacks_due() {
 }
 
 void Core::fetch_callbacks() {
-    if (engine_ == nullptr) {
+    const std::size_t room = callbacks_->room();
+    if (engine_ == nullptr || room == 0) {
         return;
     }
-    while (const std::size_t room = callbacks_->room()) {
-        auto due = engine_->next_callbacks(room);
-        if (!due) {
-            // They are still due: the next report of a done callback, or the next start, asks
-            // again.
-            log_.error("callback.unreadable", {{"error", due.error().description}});
-            return;
-        }
-        if (due->empty()) {
-            return;
-        }
-        for (client::Callback& callback : *due) {
-            push_callback(std::move(callback));
-        }
+    auto due = engine_->next_callbacks(room);
+    if (!due) {
+        // They are still due: the next callback that is done asks again, or the next run.
+        log_.error("callback.unreadable", {{"error", due.error().description}});
+        return;
     }
+    if (due->empty()) {
+        return;
+    }
+    for (client::Callback& callback : *due) {
+        push_callback(std::move(callback));
+    }
+    // Until none is left or there is no room; in turns of their own, because there can be many to
+    // be passed over.
+    post([this] { fetch_callbacks(); });
 }
 
 void Core::push_callback(client::Callback callback) {
     const std::uint64_t id = callback.id.value();
     using Delegate = MessageClientDelegate;
     if (auto* incoming = std::get_if<client::IncomingDue>(&callback.due)) {
+        // Never reported as done, so it stays due for a later client.
+        if (options_.keep_incoming) {
+            return;
+        }
         callbacks_->push_message(
             id, [this, message = make_message(std::move(incoming->message))](Delegate& delegate) {
                 delegate.did_receive_incoming_message(message_client_, message);

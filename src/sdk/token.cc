@@ -49,11 +49,11 @@ Result<std::string> sign_token(const TokenRequestOptions& options) {
     claims.expires_at =
         claims.issued_at + std::min<std::chrono::seconds>(options.time_to_live, longest);
     claims.nonce = base64url_encode(asio::SystemEntropy().bytes(16));
-    return protocol::sign_token(claims, options.application_secret, options.issuer);
+    return protocol::sign_token(claims, options.application_secret, options.issuer_prefix);
 }
 
-Result<TokenClaims> read_token(std::string_view token, std::string_view issuer) {
-    PARLEY_TRY(auto claims, protocol::read_token(token, issuer));
+Result<TokenClaims> read_token(std::string_view token, std::string_view issuer_prefix) {
+    PARLEY_TRY(auto claims, protocol::read_token(token, issuer_prefix));
     TokenClaims result;
     result.application_key = std::move(claims.application).value();
     result.user_id = std::move(claims.user).value();

@@ -9,7 +9,8 @@ namespace parley {
 
 // What the copies of one TokenRequest share: who asked, and whether it was answered.
 struct TokenRequest::State {
-    explicit State(std::weak_ptr<sdk::Core> asking) : core(std::move(asking)) {}
+    State(TokenReason why, std::weak_ptr<sdk::Core> asking)
+        : reason(why), core(std::move(asking)) {}
     ~State();
     State(const State&) = delete;
     State& operator=(const State&) = delete;
@@ -17,6 +18,7 @@ struct TokenRequest::State {
     // The first answer counts; `token` goes to the core if that still lives.
     void answer(Result<std::string> token);
 
+    const TokenReason reason;
     const std::weak_ptr<sdk::Core> core;
     std::atomic<bool> answered = false;
 };
