@@ -30,14 +30,20 @@ struct NodeOptions {
     Limits limits;  // dedupe_horizon is taken from the store
     ServerLimits server;
     std::string issuer_prefix{protocol::kDefaultIssuerPrefix};  // R22
-    Duration token_grace = kTokenLeeway;     // a session lives this long beyond its token
-    std::uint32_t connections_per_loop = 0;  // more are sent away with 4290; 0: no limit
-    Duration mark_delay =
-        20ms;  // receipt marks of a mailbox are written at most this often (R21: they may lag)
-    Duration linger = 5s;         // for a peer that does not read its Goodbye
-    Duration drain_timeout = 8s;  // what is not finished by then is cut off
-    std::chrono::milliseconds drain_spread =
-        5s;  // Goodbye 3002 tells clients to come back within this time, spread evenly
+    // A session lives this long beyond its token.
+    Duration token_grace = kTokenLeeway;
+    // More than these are sent away with 4290; 0: no limit.
+    std::uint32_t connections_per_loop = 0;
+    // The receipt mark of a mailbox is written at most this often: it may lag (R21).
+    Duration mark_delay = 100ms;
+    // The same where there were no receipts.
+    Duration idle_mark_delay = 5s;
+    // For a peer that does not read its Goodbye.
+    Duration linger = 5s;
+    // What is not finished by then is cut off.
+    Duration drain_timeout = 8s;
+    // Goodbye 3002 tells clients to come back within this time, spread evenly.
+    std::chrono::milliseconds drain_spread = 5s;
 };
 
 // The server, without sockets, files, clocks and threads: sessions come in as channels, messages go

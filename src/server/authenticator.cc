@@ -1,0 +1,48 @@
+#include "server/authenticator.h"
+
+#include "wire/frames.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::server {
+
+Authenticator::Authenticator(Applications applications, std::string issuer_prefix,
+                             io::WallClock& clock, Logger log)
+    : applications_(std::move(applications)),
+      issuer_prefix_(std::move(issuer_prefix)),
+      clock_(clock),
+      log_(log) {}
+
+Result<protocol::TokenClaims> Authenticator::check(std::string_view token,
+                                                   const DeviceId& device) const {
+    const protocol::SecretsOf secrets = [this](const ApplicationKey& key) {
+        const auto found = applications_.find(key);
+        return found == applications_.end() ? std::vector<std::string>{} : found->second;
+    };
+    std::string why;
+    auto claims = protocol::verify_token(token, clock_.now(), secrets, why, issuer_prefix_);
+    if (claims && claims->device && *claims->device != device) {
+        why = "the token is for another device";
+    } else if (claims && !wire::is_user_id(claims->user.value())) {
+        why = "the token's user id is not one";
+    } else {
+        if (!claims) {
+            log_.warn("token.refused", {{"why", why}});
+        }
+        return claims;
+    }
+    log_.warn("token.refused", {{"why", why}});
+    return unexpected(make_error(ErrorCode::not_authenticated, "the token was refused"));
+}
+
+Duration Authenticator::remaining(const protocol::TokenClaims& claims) const {
+    // A token may claim any end; a century is as good as forever and can be added to an Instant.
+    constexpr std::int64_t kCenturyMs = std::int64_t{100} * 365 * 24 * 3600 * 1000;
+    const std::int64_t now = to_ms(clock_.now());
+    const std::int64_t end =
+        std::clamp(to_ms(claims.expires_at), now - kCenturyMs, now + kCenturyMs);
+    return std::chrono::milliseconds(end - now);
+}
+
+}  // namespace parley::server

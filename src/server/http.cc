@@ -1,0 +1,85 @@
+#include "server/http.h"
+
+#include "server/node_loop.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace parley::server {
+namespace {
+
+// All texts are our own: none needs escaping.
+io::HttpResponse refusal(int status, std::string_view message) {
+    io::HttpResponse response;
+    response.status = status;
+    response.body = "{\"errorCode\": " + std::to_string(status) + ", \"message\": \"" +
+                    std::string(message) + "\"}\n";
+    return response;
+}
+
+io::HttpResponse state(int status, std::string_view word, std::string_view why) {
+    io::HttpResponse response;
+    response.status = status;
+    response.body = "{\"status\": \"" + std::string(word) + "\"";
+    if (!why.empty()) {
+        response.body += ", \"why\": \"" + std::string(why) + "\"";
+    }
+    response.body += "}\n";
+    return response;
+}
+
+io::HttpResponse metrics_page(const NodeCommon& common) {
+    Metrics::Values sums{};
+    for (const auto& loop : common.loops) {
+        loop->metrics().add_to(sums);
+    }
+    io::HttpResponse response;
+    response.content_type = "text/plain; version=0.0.4";
+    response.body = to_prometheus(sums);
+    return response;
+}
+
+}  // namespace
+
+void HttpSide::handle(const io::HttpRequest& request, Done done) {
+    const std::string_view target = request.target;
+    const std::string_view path = target.substr(0, target.find('?'));
+    const bool is_metrics = path == "/metrics" && kind_ == Kind::admin;
+    if (path != "/healthz" && path != "/readyz" && !is_metrics) {
+        return done(refusal(404, "there is nothing at this path"));
+    }
+    if (request.method != "GET" && request.method != "HEAD") {
+        io::HttpResponse response = refusal(405, "only GET is allowed here");
+        response.allow = {"GET", "HEAD"};
+        return done(std::move(response));
+    }
+    if (path == "/healthz") {
+        return done(state(200, "alive", ""));
+    }
+    if (is_metrics) {
+        return done(metrics_page(loop_.common()));
+    }
+    check_ready(std::move(done));
+}
+
+// Ready is who takes sessions and messages now: the store reads, and no batch waits for it to take
+// writes again.
+void HttpSide::check_ready(Done done) {
+    if (loop_.common().draining.load(std::memory_order_relaxed)) {
+        return done(state(503, "draining", "the server is going down"));
+    }
+    Metrics::Values sums{};
+    for (const auto& loop : loop_.common().loops) {
+        loop->metrics().add_to(sums);
+    }
+    if (sums[static_cast<std::size_t>(Metric::batches_waiting)] > 0) {
+        return done(state(503, "store away", "the store takes no messages now"));
+    }
+    const MailboxId nobody{ApplicationKey("readyz"), UserId("readyz")};
+    loop_.store().head(nobody, [done = std::move(done)](Result<mailbox::Head> head) mutable {
+        done(head ? state(200, "ready", "") : state(503, "store away", "the store cannot be read"));
+    });
+}
+
+}  // namespace parley::server

@@ -1,0 +1,180 @@
+#include "server/node_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::server {
+namespace {
+
+constexpr Duration kDrainCheck = 5ms;
+
+std::size_t home_of(const MailboxId& mailbox, std::size_t loops) {
+    return loops == 1 ? 0 : std::hash<MailboxId>{}(mailbox) % loops;
+}
+
+}  // namespace
+
+NodeLoop::NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
+                   std::unique_ptr<mailbox::Store> store, std::uint64_t seed)
+    : common_(common),
+      index_(index),
+      loop_(loop),
+      store_(std::move(store)),
+      random_(seed),
+      alive_(std::make_shared<bool>(true)),
+      watches_(loop, store_->wakes(), common.log),
+      router_(loop, *store_, common.options.limits, common.options.server, metrics_, common.log),
+      users_(loop, *store_, common.options.server,
+             {[this](SessionRef session) {
+                  metrics_.add(Metric::sessions_replaced);
+                  visit(session.loop, [number = session.number](NodeLoop& there) {
+                      if (Session* replaced = there.find(number)) {
+                          replaced->on_replaced();
+                      }
+                  });
+              },
+              [this](const MailboxId& mailbox) { receipts_.leave(mailbox); }}),
+      receipts_(loop, *store_, {common.options.mark_delay, common.options.idle_mark_delay},
+                metrics_, common.log),
+      deadlines_(loop, [this](std::uint64_t number) {
+          if (Session* session = find(number)) {
+              session->wake();
+          }
+      }) {}
+
+NodeLoop::~NodeLoop() {
+    // First those that refer to the parts.
+    sessions_.clear();
+}
+
+void NodeLoop::on_channel(std::unique_ptr<io::Channel> channel) {
+    std::optional<Error> refusal;
+    const std::uint32_t most = options().connections_per_loop;
+    if (common_.draining.load(std::memory_order_relaxed)) {
+        refusal = make_error(ErrorCode::draining, "the server is going down");
+    } else if (most != 0 && sessions_.size() >= most) {
+        refusal = make_error(ErrorCode::too_many_connections, "the server has all it can hold");
+    }
+    const std::uint64_t number = ++last_number_;
+    metrics_.add(Metric::connections);
+    auto& session = sessions_[number];
+    session = std::make_unique<Session>(*this, number, std::move(channel));
+    session->start(refusal);
+}
+
+void NodeLoop::at_home(const MailboxId& mailbox, Visit visit) {
+    this->visit(static_cast<std::uint32_t>(home_of(mailbox, common_.loops.size())),
+                std::move(visit));
+}
+
+void NodeLoop::visit(std::uint32_t loop, Visit visit) {
+    if (loop == index_) {
+        return visit(*this);
+    }
+    if (outgoing_.empty()) {
+        outgoing_.resize(common_.loops.size());
+    }
+    outgoing_[loop].push_back(std::move(visit));
+    request_end_of_turn();
+}
+
+void NodeLoop::post(Task task) {
+    loop_.post([alive = std::weak_ptr<bool>(alive_), task = std::move(task)]() mutable {
+        if (!alive.expired()) {
+            task();
+        }
+    });
+}
+
+Session* NodeLoop::find(std::uint64_t number) {
+    const auto found = sessions_.find(number);
+    return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+void NodeLoop::touch(std::uint64_t number) {
+    touched_.push_back(number);
+    request_end_of_turn();
+}
+
+void NodeLoop::request_end_of_turn() {
+    if (std::exchange(end_of_turn_requested_, true)) {
+        return;
+    }
+    loop_.at_turn_end([alive = std::weak_ptr<bool>(alive_), this] {
+        if (!alive.expired()) {
+            end_turn();
+        }
+    });
+}
+
+void NodeLoop::end_turn() {
+    end_of_turn_requested_ = false;
+    std::vector<std::uint64_t> numbers;
+    numbers.swap(touched_);
+    for (const std::uint64_t number : numbers) {
+        const auto found = sessions_.find(number);
+        if (found == sessions_.end() || found->second->settle()) {
+            continue;
+        }
+        metrics_.add(Metric::connections, -1);
+        sessions_.erase(found);
+    }
+    for (std::size_t loop = 0; loop < outgoing_.size(); ++loop) {
+        if (outgoing_[loop].empty()) {
+            continue;
+        }
+        NodeLoop& there = *common_.loops[loop];
+        there.post([&there, visits = std::exchange(outgoing_[loop], {})]() mutable {
+            for (Visit& visit : visits) {
+                visit(there);
+            }
+        });
+    }
+}
+
+std::string NodeLoop::new_session_id() {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string id;
+    for (std::uint64_t bits = random_.next(); id.size() < 16; bits >>= 4) {
+        id.push_back(kDigits[bits & 15]);
+    }
+    return id;
+}
+
+std::chrono::milliseconds NodeLoop::spread() {
+    const auto most =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(1, options().drain_spread.count()));
+    return std::chrono::milliseconds(random_.below(most));
+}
+
+void NodeLoop::drain(Task done) {
+    drained_ = std::move(done);
+    std::vector<std::uint64_t> numbers;
+    numbers.reserve(sessions_.size());
+    for (const auto& [number, session] : sessions_) {
+        numbers.push_back(number);
+    }
+    std::sort(numbers.begin(), numbers.end());
+    for (const std::uint64_t number : numbers) {
+        sessions_[number]->drain();
+    }
+    router_.drain();
+    check_drained();
+}
+
+void NodeLoop::check_drained() {
+    if (sessions_.empty() && router_.idle()) {
+        if (!std::exchange(receipts_drained_, true)) {
+            receipts_.drain();
+        }
+        if (receipts_.idle()) {
+            if (drained_) {
+                std::exchange(drained_, {})();
+            }
+            return;
+        }
+    }
+    drain_check_ = loop_.call_at(loop_.now() + kDrainCheck, [this] { check_drained(); });
+}
+
+}  // namespace parley::server

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "io/acceptor.h"
+#include "io/loop.h"
+#include "mailbox/store.h"
+#include "server/authenticator.h"
+#include "server/deadlines.h"
+#include "server/metrics.h"
+#include "server/node.h"
+#include "server/receipts.h"
+#include "server/router.h"
+#include "server/session.h"
+#include "server/users.h"
+#include "server/watches.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace parley::server {
+
+// What the loops of a node have in common. Constant once the node is made, but for `draining`.
+struct NodeCommon {
+    NodeOptions options;
+    std::unique_ptr<Authenticator> authenticator;
+    Logger log;
+    std::atomic<bool> draining{false};
+    std::vector<std::unique_ptr<class NodeLoop>> loops;
+};
+
+// A node's part on one loop: its sessions, and the users who are at home there. All calls on that
+// loop, but for post() and those that say so.
+class NodeLoop final : public io::ChannelHandler {
+  public:
+    NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
+             std::unique_ptr<mailbox::Store> store, std::uint64_t seed);
+    ~NodeLoop() override;
+
+    void on_channel(std::unique_ptr<io::Channel> channel) override;
+    // Says Goodbye to all; `done` when nothing is left here.
+    void drain(Task done);
+
+    // ---- across loops
+    using Visit = UniqueFunction<void(NodeLoop&)>;
+    // Runs `visit` on the loop where the user is at home: at once if it is this one. In the order
+    // of the calls.
+    void at_home(const MailboxId& mailbox, Visit visit);
+    void visit(std::uint32_t loop, Visit visit);
+    // Runs the task on this loop unless the node has gone. Any thread.
+    void post(Task task);
+
+    // ---- for the sessions
+    Session* find(std::uint64_t number);
+    // settle() will be called at the end of the turn.
+    void touch(std::uint64_t number);
+    // wake() will be called at this time.
+    void wake_at(Instant when, std::uint64_t number) { deadlines_.add(when, number); }
+    std::string new_session_id();
+    // A share of the time over which reconnecting clients are spread.
+    std::chrono::milliseconds spread();
+
+    const NodeCommon& common() const { return common_; }
+    const NodeOptions& options() const { return common_.options; }
+    std::uint32_t index() const { return index_; }
+    io::Loop& loop() { return loop_; }
+    mailbox::Store& store() { return *store_; }
+    Watches& watches() { return watches_; }
+    Router& router() { return router_; }
+    Users& users() { return users_; }
+    Receipts& receipts() { return receipts_; }
+    Metrics& metrics() { return metrics_; }
+
+  private:
+    void end_turn();
+    void request_end_of_turn();
+    void check_drained();
+
+    NodeCommon& common_;
+    const std::uint32_t index_;
+    io::Loop& loop_;
+    std::unique_ptr<mailbox::Store> store_;
+    Random random_;
+    // Tasks that other loops, or the end of a turn, still hold see through it that the node has
+    // gone.
+    std::shared_ptr<bool> alive_;
+    Metrics metrics_;
+    Watches watches_;
+    Router router_;
+    Users users_;
+    Receipts receipts_;
+    Deadlines deadlines_;
+
+    std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+    std::uint64_t last_number_ = 0;
+    std::vector<std::uint64_t> touched_;
+    std::vector<std::vector<Visit>> outgoing_;  // by loop: one post per turn
+    bool end_of_turn_requested_ = false;
+    Task drained_;
+    io::Timer drain_check_;
+    bool receipts_drained_ = false;
+};
+
+}  // namespace parley::server

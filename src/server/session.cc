@@ -1,0 +1,386 @@
+#include "server/session.h"
+
+#include "server/node_loop.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace parley::server {
+namespace {
+
+wire::Encoding encoding_of(const io::Channel& channel) {
+    return channel.subprotocol() == wire::kJsonSubprotocol ? wire::Encoding::json
+                                                           : wire::Encoding::proto;
+}
+
+}  // namespace
+
+Session::Session(NodeLoop& loop, std::uint64_t number, std::unique_ptr<io::Channel> channel)
+    : loop_(loop),
+      number_(number),
+      channel_(std::move(channel)),
+      encoding_(encoding_of(*channel_)),
+      protocol_({encoding_, loop.options().limits, loop.options().server.hello_timeout},
+                loop.loop().now()) {}
+
+Session::~Session() = default;
+
+void Session::start(const std::optional<Error>& refusal) {
+    channel_->start(*this);
+    if (refusal) {
+        goodbye(*refusal);
+    }
+    touch();
+}
+
+// ---- the channel
+
+void Session::on_message(BytesView message) {
+    if (phase_ == Phase::ended) {
+        return;
+    }
+    const auto received = protocol_.receive(message, loop_.loop().now());
+    if (!received) {
+        loop_.common().log.info("session.violation",
+                                {{"session", number_}, {"why", received.error().description}});
+    }
+    take_outputs();
+    touch();
+}
+
+void Session::on_alive() {
+    protocol_.alive(loop_.loop().now());
+}
+
+void Session::on_room() {
+    touch();
+}
+
+void Session::on_end(const io::ChannelEnd& end) {
+    loop_.common().log.debug("connection.ended",
+                             {{"session", number_}, {"code", int{end.code}}, {"why", end.reason}});
+    gone_ = true;
+    leave();
+    touch();
+}
+
+bool Session::settle() {
+    touched_ = false;
+    if (gone_) {
+        return false;
+    }
+    take_outputs();
+    protocol_.transmit(*channel_);
+    take_outputs();
+    if (phase_ == Phase::ended && protocol_.finished() && !std::exchange(closing_, true)) {
+        // The channel bounds the wait for the peer's part of the closing itself.
+        linger_until_.reset();
+        channel_->close(close_code_, {});
+    }
+    const bool pause = phase_ != Phase::ended && !protocol_.wants_to_read();
+    if (pause != reading_paused_) {
+        reading_paused_ = pause;
+        channel_->pause_reading(pause);
+    }
+    plan_wake();
+    return true;
+}
+
+void Session::wake() {
+    const Instant now = loop_.loop().now();
+    if (planned_wake_ > now) {
+        return;
+    }
+    planned_wake_ = Instant::max();
+    if (linger_until_ && *linger_until_ <= now) {
+        // It reads nothing: it will not hear more.
+        gone_ = true;
+        channel_.reset();
+        return touch();
+    }
+    if (held_until_ && *held_until_ <= now) {
+        held_until_.reset();
+        hold_reading();
+    }
+    if (phase_ != Phase::ended) {
+        protocol_.tick(now);
+    }
+    touch();
+}
+
+void Session::plan_wake() {
+    Instant when = Instant::max();
+    if (phase_ != Phase::ended) {
+        when = protocol_.deadline().value_or(when);
+    }
+    if (held_until_) {
+        when = std::min(when, *held_until_);
+    }
+    if (linger_until_) {
+        when = std::min(when, *linger_until_);
+    }
+    if (when >= planned_wake_) {
+        return;  // the earlier one will see to it
+    }
+    planned_wake_ = when;
+    loop_.wake_at(when, number_);
+}
+
+void Session::touch() {
+    if (!std::exchange(touched_, true)) {
+        loop_.touch(number_);
+    }
+}
+
+// ---- what the protocol says
+
+void Session::take_outputs() {
+    while (auto output = protocol_.next_output()) {
+        std::visit([this](auto& what) { on_output(what); }, *output);
+    }
+}
+
+void Session::on_output(protocol::ServerSession::HelloReceived& output) {
+    wire::Hello& hello = output.hello;
+    if (!wire::is_identifier(hello.device_id.value())) {
+        return goodbye(make_error(ErrorCode::protocol_violation,
+                                  "device_id must be 1 to 64 URL-safe characters"));
+    }
+    auto claims = loop_.common().authenticator->check(hello.token, hello.device_id);
+    if (!claims) {
+        return goodbye(claims.error());
+    }
+    mailbox_ = {std::move(claims->application), std::move(claims->user)};
+    device_ = std::move(hello.device_id);
+    messaging_ = hello.supports_messaging;
+    cursor_ = std::move(hello.cursor);
+    ends_at_ms_ = to_ms(claims->expires_at);
+    ends_ = end_of(*claims);
+    phase_ = Phase::enrolling;
+    attached_ = true;
+    Users::Attach attach{mailbox_, device_, messaging_, {loop_.index(), number_}};
+    loop_.at_home(mailbox_, [attach = std::move(attach)](NodeLoop& home) mutable {
+        const SessionRef session = attach.session;
+        home.users().attach(std::move(attach), [&home, session](auto attached) {
+            home.visit(session.loop, [number = session.number,
+                                      attached = std::move(attached)](NodeLoop& there) mutable {
+                if (Session* it = there.find(number)) {
+                    it->on_attached(std::move(attached));
+                }
+            });
+        });
+    });
+}
+
+void Session::on_attached(Result<std::shared_ptr<Rate>> attached) {
+    if (phase_ != Phase::enrolling) {
+        return;
+    }
+    if (!attached) {
+        attached_ = false;
+        return goodbye(attached.error());
+    }
+    rate_ = std::move(attached).value();
+    phase_ = Phase::opening;
+    if (messaging_) {
+        // Before the head is asked for, so that nothing can fall between (R7).
+        loop_.watches().join(mailbox_, *this);
+        watching_ = true;
+    }
+    loop_.store().head(mailbox_,
+                       [this_loop = &loop_, number = number_](Result<mailbox::Head> head) {
+                           if (Session* it = this_loop->find(number)) {
+                               it->on_head(std::move(head));
+                           }
+                       });
+}
+
+void Session::on_head(Result<mailbox::Head> head) {
+    if (phase_ != Phase::opening) {
+        return;
+    }
+    if (!head) {
+        return goodbye(make_error(ErrorCode::server_error, "the mailbox cannot be read now"));
+    }
+    phase_ = Phase::live;
+    const bool accepted = cursor_ && is_valid(*cursor_, *head);
+    position_ = accepted ? cursor_->sequence : Sequence{};
+    acked_ = position_;
+    mark_ = head->mark;
+    known_head_ = std::max(known_head_, head->newest.sequence);
+    cursor_.reset();
+
+    wire::Welcome welcome;
+    welcome.user_id = mailbox_.user;
+    welcome.session_id = loop_.new_session_id();
+    welcome.head = head->newest;
+    welcome.cursor_accepted = accepted;
+    welcome.server_time_ms = to_ms(loop_.store().now());
+    welcome.limits = loop_.options().limits;
+    welcome.session_ends_at_ms = ends_at_ms_;
+    protocol_.welcome(welcome, messaging_, ends_);
+    loop_.metrics().add(Metric::sessions);
+    loop_.metrics().add(Metric::sessions_opened);
+    loop_.common().log.debug(
+        "session.opened",
+        {{"session", number_}, {"id", welcome.session_id}, {"resumed", accepted}});
+    // A cursor acknowledges like an Ack (R21), but what lies under it is not known here.
+    if (messaging_ && acked_ > mark_) {
+        loop_.at_home(mailbox_, [mailbox = mailbox_, to = acked_](NodeLoop& home) {
+            home.receipts().acknowledge(mailbox, {to, to, {}});
+        });
+    }
+    pump();
+    touch();
+}
+
+// R19
+bool Session::is_valid(const Cursor& cursor, const mailbox::Head& head) const {
+    return cursor.epoch == head.newest.epoch && cursor.sequence <= head.newest.sequence &&
+           cursor.sequence >= head.floor;
+}
+
+void Session::on_output(protocol::ServerSession::Submitted& output) {
+    if (phase_ != Phase::live) {
+        return;
+    }
+    if (lane_ == nullptr) {
+        lane_ = &loop_.router().open(number_, *this, mailbox_, device_);
+    }
+    const std::uint32_t recipients = lane_->submit(std::move(output.submit));
+    const Instant now = loop_.loop().now();
+    const Duration wait = rate_->take(now, recipients);
+    if (wait == Duration::zero()) {
+        return;
+    }
+    if (!held_until_) {
+        loop_.metrics().add(Metric::rate_holds);
+    }
+    held_until_ = now + wait;
+    hold_reading();
+}
+
+void Session::on_output(protocol::ServerSession::Acknowledged& output) {
+    if (phase_ != Phase::live) {
+        return;
+    }
+    acknowledge(output.sequence);
+    pump();
+}
+
+void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
+    if (phase_ != Phase::live) {
+        return;
+    }
+    auto claims = loop_.common().authenticator->check(output.token, device_);
+    if (claims && MailboxId{claims->application, claims->user} != mailbox_) {
+        claims = unexpected(make_error(ErrorCode::not_authenticated, "the token was refused"));
+    }
+    if (!claims) {
+        return goodbye(claims.error());
+    }
+    protocol_.refreshed(to_ms(claims->expires_at), end_of(*claims));
+}
+
+void Session::on_output(protocol::ServerSession::Ended& output) {
+    if (phase_ == Phase::ended) {
+        return;
+    }
+    loop_.common().log.debug("session.ended", {{"session", number_},
+                                               {"code", static_cast<int>(output.error.code)},
+                                               {"why", output.error.description}});
+    close_code_ = output.close_code;
+    linger_until_ = loop_.loop().now() + loop_.options().linger;
+    leave();
+    touch();
+}
+
+Instant Session::end_of(const protocol::TokenClaims& claims) const {
+    return loop_.loop().now() + loop_.common().authenticator->remaining(claims) +
+           loop_.options().token_grace;
+}
+
+// ---- the end
+
+void Session::on_replaced() {
+    attached_ = false;
+    goodbye(make_error(ErrorCode::replaced, "a newer session of this device took over"));
+}
+
+void Session::drain() {
+    if (phase_ == Phase::ended || draining_) {
+        return;
+    }
+    draining_ = true;
+    hold_reading();
+    lane_ == nullptr ? drained() : lane_->drain();
+    touch();
+}
+
+void Session::goodbye(const Error& error) {
+    if (phase_ == Phase::ended) {
+        return;
+    }
+    const bool come_back = error.code == ErrorCode::draining ||
+                           error.code == ErrorCode::server_error ||
+                           error.code == ErrorCode::too_many_connections;
+    protocol_.goodbye(error, come_back ? loop_.spread() : std::chrono::milliseconds{});
+    touch();
+}
+
+// Lets go of all parts. The lane carries on alone with what is at the store.
+void Session::leave() {
+    if (phase_ == Phase::live) {
+        loop_.metrics().add(Metric::sessions, -1);
+    } else if (phase_ != Phase::ended) {
+        loop_.metrics().add(Metric::sessions_refused);
+    }
+    phase_ = Phase::ended;
+    if (std::exchange(watching_, false)) {
+        loop_.watches().leave(mailbox_, *this);
+    }
+    if (lane_ != nullptr) {
+        std::exchange(lane_, nullptr)->leave();
+    }
+    held_until_.reset();
+    in_flight_ = {};
+    if (!std::exchange(attached_, false)) {
+        return;
+    }
+    loop_.at_home(mailbox_, [mailbox = mailbox_, session = SessionRef{loop_.index(), number_}](
+                                NodeLoop& home) { home.users().detach(mailbox, session); });
+}
+
+// ---- submissions
+
+void Session::answered(const wire::SubmitResult& result) {
+    if (phase_ != Phase::live) {
+        return;
+    }
+    protocol_.answer(result);
+    touch();
+}
+
+void Session::store_away(bool away) {
+    store_away_ = away;
+    hold_reading();
+}
+
+void Session::gave_up(const Error& error) {
+    goodbye(error);
+}
+
+void Session::drained() {
+    goodbye(make_error(ErrorCode::draining, "the server is going down"));
+}
+
+void Session::hold_reading() {
+    if (phase_ == Phase::ended) {
+        return;
+    }
+    protocol_.hold_reading(store_away_ || draining_ || held_until_.has_value());
+    touch();
+}
+
+}  // namespace parley::server

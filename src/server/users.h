@@ -1,0 +1,82 @@
+#pragma once
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "base/task.h"
+#include "io/loop.h"
+#include "mailbox/store.h"
+#include "parley/result.h"
+#include "server/rate.h"
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace parley::server {
+
+// Names a session within the node; never used again for another.
+struct SessionRef {
+    std::uint32_t loop = 0;
+    std::uint64_t number = 0;
+    friend auto operator<=>(const SessionRef&, const SessionRef&) = default;
+};
+
+// What is per user and not per session: which devices have sessions, and the rate they share. Lives
+// on the loop where the user is at home, so that two sessions of a user that open on two loops meet
+// here.
+class Users {
+  public:
+    struct Callbacks {
+        // A newer session of its device has come (R24).
+        UniqueFunction<void(SessionRef)> replaced;
+        // The last session of this user has gone.
+        UniqueFunction<void(const MailboxId&)> left;
+    };
+
+    Users(io::Loop& loop, mailbox::Store& store, const ServerLimits& limits, Callbacks callbacks)
+        : loop_(loop), store_(store), limits_(limits), callbacks_(std::move(callbacks)) {}
+
+    struct Attach {
+        MailboxId mailbox;
+        DeviceId device;
+        bool messaging = false;
+        SessionRef session;
+    };
+    using Attached = UniqueFunction<void(Result<std::shared_ptr<Rate>>)>;
+
+    // A session of a device begins: replaces the device's older one, and makes user and device
+    // known, durably, before `done` (R13, R24). Errors: too_many_sessions, refused_by_policy,
+    // server_error; the session is then not attached. Not called if the session was detached or
+    // replaced meanwhile.
+    void attach(Attach attach, Attached done);
+    // A session has ended. No effect if it was not attached, or was replaced.
+    void detach(const MailboxId& mailbox, const SessionRef& session);
+
+    std::size_t users() const { return users_.size(); }
+
+  private:
+    struct Live {
+        DeviceId device;
+        SessionRef session;
+    };
+    struct User {
+        std::vector<Live> live;
+        std::shared_ptr<Rate> rate;
+        io::Timer forget;  // armed once nobody is here: the rate of a user who comes right back is
+                           // still theirs
+    };
+
+    bool is_attached(const MailboxId& mailbox, const SessionRef& session) const;
+    void on_enrolled(const MailboxId& mailbox, const SessionRef& session,
+                     Result<mailbox::Enrolled> enrolled, Attached done);
+
+    io::Loop& loop_;
+    mailbox::Store& store_;
+    const ServerLimits& limits_;
+    Callbacks callbacks_;
+    std::unordered_map<MailboxId, User> users_;
+};
+
+}  // namespace parley::server

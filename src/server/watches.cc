@@ -1,0 +1,46 @@
+#include "server/watches.h"
+
+#include <algorithm>
+
+namespace parley::server {
+
+void Watches::join(const MailboxId& mailbox, Watcher& watcher) {
+    const auto [place, is_new] = watches_.try_emplace(mailbox);
+    place->second.watchers.push_back(&watcher);
+    if (!is_new) {
+        return;
+    }
+    place->second.handle =
+        wakes_.subscribe(mailbox, loop_, [this](const mailbox::Wake& wake) { on_wake(wake); });
+}
+
+void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {
+    const auto found = watches_.find(mailbox);
+    if (found == watches_.end()) {
+        return;
+    }
+    std::erase(found->second.watchers, &watcher);
+    if (found->second.watchers.empty()) {
+        watches_.erase(found);
+    }
+}
+
+void Watches::on_wake(const mailbox::Wake& wake) {
+    const auto found = watches_.find(wake.mailbox);
+    if (found == watches_.end()) {
+        return;
+    }
+    const std::string_view body = wake.event.body ? std::string_view(*wake.event.body) : "";
+    auto rendered =
+        wire::RenderedEvent::make(wake.event.sequence, wake.event.at, *wake.event.bytes, body);
+    if (!rendered) {
+        log_.error("event.unreadable", {{"sequence", wake.event.sequence.value()},
+                                        {"why", rendered.error().description}});
+    }
+    const auto event = rendered ? *rendered : nullptr;
+    for (Watcher* watcher : found->second.watchers) {
+        watcher->woken(wake, event);
+    }
+}
+
+}  // namespace parley::server
