@@ -1,0 +1,525 @@
+#include "protocol/server_session.h"
+
+#include "base/assert.h"
+#include "protocol/fifo.h"
+#include "wire/json.h"
+
+#include <algorithm>
+
+namespace parley::protocol {
+
+namespace {
+
+constexpr std::uint16_t kGoingAway = 1001;
+constexpr std::uint16_t kInvalidPayload = 1007;
+constexpr std::uint16_t kPolicyViolation = 1008;
+constexpr std::uint16_t kMessageTooBig = 1009;
+constexpr std::uint16_t kTryAgainLater = 1013;
+
+constexpr std::size_t kFeatures = 64;
+
+enum class Phase : std::uint8_t { awaiting_hello, awaiting_welcome, open, ended };
+
+// At most `most` bytes, never a part of a character.
+void shorten(std::string& text, std::size_t most) {
+    if (text.size() <= most) {
+        return;
+    }
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) {
+        --most;
+    }
+    text.resize(most);
+}
+
+bool has_retryable_error(const wire::SubmitResult& result) {
+    return (result.error && result.error->retryable) ||
+           std::any_of(result.recipients.begin(), result.recipients.end(),
+                       [](const auto& one) { return one.error && one.error->retryable; });
+}
+
+}  // namespace
+
+std::uint16_t close_code_for(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::draining:
+            return kGoingAway;
+        case ErrorCode::server_error:
+        case ErrorCode::mailbox_reset:
+        case ErrorCode::too_many_connections:
+            return kTryAgainLater;
+        default:
+            return kPolicyViolation;
+    }
+}
+
+struct ServerSession::State {
+    State(ServerSessionOptions given, Instant now)
+        : options(std::move(given)),
+          interval(std::max<Duration>(options.limits.ping_interval, std::chrono::seconds(1))),
+          seen(now),
+          last_alive(now),
+          next_ping(now + interval),
+          hello_by(now + options.hello_timeout) {}
+
+    struct EarlyFrame {
+        wire::ClientFrame frame;
+        std::size_t bytes = 0;
+    };
+    struct Unacked {
+        Sequence sequence;
+        std::size_t bytes = 0;
+    };
+
+    ServerSessionOptions options;
+    Duration interval;
+    Phase phase = Phase::awaiting_hello;
+    bool messaging = false;
+    bool held = false;
+    bool ping_due = false;
+    // Reading was paused since the last tick: silence until then means nothing.
+    bool paused = false;
+
+    Instant seen;  // the latest time that was told
+    Instant last_alive;
+    Instant next_ping;
+    Instant hello_by;
+    Instant ends = Instant::max();     // of the token
+    Instant drop_at = Instant::max();  // of what an ended session could not write
+
+    Fifo<Output> outputs;
+    Fifo<EarlyFrame> early;  // came between Hello and Welcome
+    std::size_t early_bytes = 0;
+
+    // Unanswered submissions, by their sizes.
+    Fifo<std::size_t> inflight;
+    std::size_t inflight_bytes = 0;
+    std::size_t pending_refreshes = 0;
+
+    Fifo<Bytes> control;  // frames that are due, other than events and the Goodbye
+    std::optional<Bytes> farewell;
+
+    // Events that are due, and up to where the cursor may move after them.
+    Fifo<std::shared_ptr<wire::RenderedEvent>> queued;
+    std::size_t queued_bytes = 0;
+    Sequence queued_last;
+    Sequence queued_through;
+    // Events that were written and not acknowledged.
+    Fifo<Unacked> unacked;
+    std::size_t unacked_bytes = 0;
+    Sequence sent_through;
+    Sequence acked;
+
+    void saw(Instant now) { seen = std::max(seen, now); }
+    bool is_json() const { return options.encoding == wire::Encoding::json; }
+
+    bool wants_to_read() const {
+        switch (phase) {
+            case Phase::awaiting_hello:
+            case Phase::ended:  // what still comes is dropped
+                return true;
+            case Phase::awaiting_welcome:
+                return false;
+            case Phase::open:
+                break;
+        }
+        return !held && pending_refreshes == 0 &&
+               inflight.size() < options.limits.inflight_submissions &&
+               inflight_bytes < options.limits.inflight_bytes;
+    }
+    void note_pause() { paused = paused || !wants_to_read(); }
+
+    Bytes encode(const wire::ServerFrame& frame) const {
+        return is_json() ? wire::encode_json(frame) : wire::encode(frame);
+    }
+    Result<wire::ClientFrame> decode(BytesView bytes) const {
+        return is_json() ? wire::decode_client_json(bytes) : wire::decode_client_frame(bytes);
+    }
+
+    void end(std::uint16_t close_code, const Error& error) {
+        phase = Phase::ended;
+        early.clear();
+        inflight.clear();
+        drop_at = seen + 2 * interval;
+        outputs.push(Ended{close_code, error});
+    }
+    void goodbye(const Error& error, std::chrono::milliseconds reconnect_after) {
+        if (phase == Phase::ended) {
+            return;
+        }
+        farewell = encode(wire::Goodbye{error, reconnect_after.count()});
+        end(close_code_for(error.code), error);
+    }
+    unexpected refuse(ErrorCode code, std::string description) {
+        Error error = make_error(code, std::move(description));
+        goodbye(error, {});
+        return unexpected(std::move(error));
+    }
+    unexpected violation(std::string description) {
+        return refuse(ErrorCode::protocol_violation, std::move(description));
+    }
+    // Violations that WebSocket has a close code for end without a Goodbye.
+    unexpected close(std::uint16_t code, std::string description) {
+        Error error = make_error(ErrorCode::protocol_violation, std::move(description));
+        end(code, error);
+        return unexpected(std::move(error));
+    }
+
+    Result<void> receive(BytesView bytes) {
+        const std::size_t most = std::size_t{options.limits.frame_bytes} * (is_json() ? 2 : 1);
+        if (bytes.size() > most) {
+            return close(kMessageTooBig, "a frame of " + std::to_string(bytes.size()) +
+                                             " bytes, the limit is " + std::to_string(most));
+        }
+        auto frame = decode(bytes);
+        if (!frame) {
+            if (is_json() && !wire::is_utf8(as_text(bytes))) {
+                return close(kInvalidPayload, "a text frame that is not valid UTF-8");
+            }
+            return violation(std::move(frame).error().description);
+        }
+        auto* hello = std::get_if<wire::Hello>(&*frame);
+        if (phase == Phase::awaiting_hello) {
+            if (hello == nullptr) {
+                return violation("the first frame of a session is Hello");
+            }
+            return take(std::move(*hello));
+        }
+        if (hello != nullptr) {
+            return violation("a second Hello in one session");
+        }
+        if (phase == Phase::awaiting_welcome) {
+            early_bytes += bytes.size();
+            if (early_bytes > options.limits.inflight_bytes + most) {
+                return violation("more frames before Welcome than the window holds");
+            }
+            early.push({std::move(*frame), bytes.size()});
+            return {};
+        }
+        return take(std::move(*frame), bytes.size());
+    }
+
+    Result<void> take(wire::Hello hello) {
+        if (!wire::is_identifier(hello.device_id.value())) {
+            return refuse(ErrorCode::invalid_argument,
+                          "device_id is not 1 to 64 characters out of A-Z a-z 0-9 - _");
+        }
+        // Both are for information: too much of it is no reason to refuse a client.
+        shorten(hello.sdk, kSdkNameCharacters);
+        hello.features.resize(std::min(hello.features.size(), kFeatures));
+        if (hello.cursor) {
+            acked = hello.cursor->sequence;
+        }
+        phase = Phase::awaiting_welcome;
+        outputs.push(HelloReceived{std::move(hello)});
+        return {};
+    }
+
+    Result<void> take(wire::ClientFrame frame, std::size_t bytes) {
+        if (auto* refresh = std::get_if<wire::Refresh>(&frame)) {
+            ++pending_refreshes;
+            outputs.push(RefreshReceived{std::move(refresh->token)});
+            return {};
+        }
+        if (!messaging) {
+            return violation("a Submit or Ack in a session without messaging");  // R15
+        }
+        if (auto* submit = std::get_if<wire::Submit>(&frame)) {
+            inflight.push(bytes);
+            inflight_bytes += bytes;
+            outputs.push(Submitted{std::move(*submit), bytes});
+            return {};
+        }
+        return take(std::get<wire::Ack>(frame));
+    }
+
+    Result<void> take(const wire::Ack& ack) {
+        if (ack.sequence > sent_through) {
+            return violation("an Ack up to " + std::to_string(ack.sequence.value()) +
+                             ", but this session was sent events up to " +
+                             std::to_string(sent_through.value()));
+        }
+        if (ack.sequence <= acked) {
+            return {};  // repeated or overtaken
+        }
+        acked = ack.sequence;
+        while (!unacked.empty() && unacked.front().sequence <= acked) {
+            unacked_bytes -= unacked.pop().bytes;
+        }
+        outputs.push(Acknowledged{acked});
+        return {};
+    }
+
+    bool fits_window(std::size_t bytes) const {
+        return unacked.empty() || (unacked.size() < options.limits.unacked_events &&
+                                   unacked_bytes + bytes <= options.limits.unacked_bytes);
+    }
+
+    // Writes one Events frame, as full as the window and the frame limit allow. False: nothing may
+    // go now.
+    bool write_events(FrameSink& sink) {
+        if (queued.empty() && queued_through <= sent_through) {
+            return false;
+        }
+        wire::EventsFrame frame(options.encoding);
+        Sequence through = queued_through;
+        while (!queued.empty()) {
+            wire::RenderedEvent& event = *queued.front();
+            const std::size_t bytes = event.bytes(options.encoding).size();
+            if (!fits_window(bytes) ||
+                (!frame.empty() && frame.size_with(event) > options.limits.frame_bytes)) {
+                break;
+            }
+            through = event.sequence();
+            unacked.push({through, bytes});
+            unacked_bytes += bytes;
+            queued_bytes -= bytes;
+            frame.add(queued.pop());
+        }
+        if (queued.empty()) {
+            through = queued_through;
+        } else if (frame.empty()) {
+            return false;
+        }
+        frame.write(through, sink);
+        sent_through = through;
+        return true;
+    }
+
+    void transmit(FrameSink& sink) {
+        if (ping_due && phase != Phase::ended) {
+            sink.ping();
+        }
+        ping_due = false;
+        while (!control.empty() && sink.has_room()) {
+            const Bytes frame = control.pop();
+            write(frame, sink);
+        }
+        bool more = true;
+        while (more && sink.has_room()) {
+            more = write_events(sink);
+        }
+        if (phase != Phase::ended || !sink.has_room()) {
+            return;
+        }
+        // What the window holds back stays in the mailbox for the next session.
+        drop_events();
+        if (farewell) {
+            write(*farewell, sink);
+            farewell.reset();
+        }
+    }
+    static void write(const Bytes& frame, FrameSink& sink) {
+        sink.begin(frame.size());
+        sink.append(as_bytes(frame));
+        sink.end();
+    }
+    void drop_events() {
+        queued.clear();
+        queued_bytes = 0;
+        queued_through = sent_through;
+    }
+
+    void tick(Instant now) {
+        if (phase == Phase::ended) {
+            if (now >= drop_at) {
+                control.clear();
+                drop_events();
+                farewell.reset();
+            }
+            return;
+        }
+        if (phase == Phase::awaiting_hello && now >= hello_by) {
+            refuse(ErrorCode::timed_out, "no Hello came within the time for it");
+            return;
+        }
+        if (now >= ends) {
+            refuse(ErrorCode::not_authenticated, "the token has ended");
+            return;
+        }
+        if (paused) {
+            last_alive = std::max(last_alive, now);
+            paused = !wants_to_read();
+        }
+        if (now - last_alive >= 2 * interval) {
+            refuse(ErrorCode::timed_out,
+                   "nothing was heard from the client for two ping intervals");
+            return;
+        }
+        if (now >= next_ping) {
+            ping_due = true;
+            next_ping = now + interval;
+        }
+    }
+};
+
+ServerSession::ServerSession(ServerSessionOptions options, Instant now)
+    : state_(std::make_unique<State>(std::move(options), now)) {}
+
+ServerSession::~ServerSession() = default;
+
+Result<void> ServerSession::receive(BytesView frame, Instant now) {
+    state_->saw(now);
+    if (state_->phase == Phase::ended) {
+        return {};
+    }
+    state_->last_alive = std::max(state_->last_alive, now);
+    auto taken = state_->receive(frame);
+    state_->note_pause();
+    return taken;
+}
+
+void ServerSession::alive(Instant now) {
+    state_->saw(now);
+    state_->last_alive = std::max(state_->last_alive, now);
+}
+
+void ServerSession::transmit(FrameSink& sink) {
+    state_->transmit(sink);
+}
+
+bool ServerSession::wants_to_read() const {
+    return state_->wants_to_read();
+}
+
+std::optional<Instant> ServerSession::deadline() const {
+    const State& s = *state_;
+    if (s.phase == Phase::ended) {
+        return finished() ? std::nullopt : std::optional(s.drop_at);
+    }
+    Instant first = std::min(s.next_ping, s.ends);
+    if (s.phase == Phase::awaiting_hello) {
+        first = std::min(first, s.hello_by);
+    }
+    if (!s.paused) {
+        first = std::min(first, s.last_alive + 2 * s.interval);
+    }
+    return first;
+}
+
+void ServerSession::tick(Instant now) {
+    state_->saw(now);
+    state_->tick(now);
+}
+
+void ServerSession::welcome(const wire::Welcome& welcome, bool messaging, Instant ends) {
+    State& s = *state_;
+    if (s.phase == Phase::ended) {
+        return;
+    }
+    PARLEY_ASSERT(s.phase == Phase::awaiting_welcome);
+    s.phase = Phase::open;
+    s.messaging = messaging;
+    s.ends = ends;
+    if (!welcome.cursor_accepted) {
+        s.acked = Sequence();
+    }
+    s.sent_through = s.acked;
+    s.queued_last = s.acked;
+    s.queued_through = s.acked;
+    s.control.push(s.encode(welcome));
+    while (!s.early.empty()) {
+        auto frame = s.early.pop();
+        if (!s.take(std::move(frame.frame), frame.bytes)) {
+            break;  // The session is over, and its outputs say why.
+        }
+    }
+    s.note_pause();
+}
+
+void ServerSession::refreshed(std::int64_t session_ends_at_ms, Instant ends) {
+    State& s = *state_;
+    if (s.phase == Phase::ended) {
+        return;
+    }
+    PARLEY_ASSERT(s.pending_refreshes > 0);
+    --s.pending_refreshes;
+    s.ends = ends;
+    s.control.push(s.encode(wire::Refreshed{session_ends_at_ms}));
+}
+
+void ServerSession::answer(const wire::SubmitResult& result) {
+    State& s = *state_;
+    if (s.phase == Phase::ended) {
+        return;
+    }
+    PARLEY_ASSERT(!s.inflight.empty());
+    s.inflight_bytes -= s.inflight.pop();
+    // A refused message may have had an id of any length.
+    const bool id_fits = result.message_id.value().size() <= kIdCharacters;
+    Bytes frame = id_fits ? s.encode(result) : Bytes();
+    if (!id_fits || frame.size() > s.options.limits.frame_bytes) {
+        wire::SubmitResult shorter = result;
+        std::string id = std::move(shorter.message_id).value();
+        shorten(id, kIdCharacters);
+        shorter.message_id = MessageId(std::move(id));
+        for (wire::RecipientResult& one : shorter.recipients) {
+            if (one.error) {
+                one.error->description = to_string(one.error->domain);
+            }
+        }
+        frame = s.encode(shorter);
+    }
+    s.control.push(std::move(frame));
+    if (has_retryable_error(result)) {
+        // Later submissions must not overtake this one (R6): the client comes back and begins with
+        // it.
+        s.goodbye(
+            make_error(ErrorCode::server_error,
+                       "a submission could not be completed now: reconnect and submit it again"),
+            {});
+    }
+}
+
+ServerSession::Room ServerSession::room() const {
+    const State& s = *state_;
+    if (s.phase != Phase::open || !s.messaging) {
+        return {};
+    }
+    const std::size_t events = s.unacked.size() + s.queued.size();
+    const std::size_t bytes = s.unacked_bytes + s.queued_bytes;
+    const std::size_t most_events = std::max<std::size_t>(s.options.limits.unacked_events, 1);
+    const std::size_t most_bytes = std::max<std::size_t>(s.options.limits.unacked_bytes, 1);
+    if (events >= most_events || (events > 0 && bytes >= most_bytes)) {
+        return {};
+    }
+    return {most_events - events, most_bytes - std::min(bytes, most_bytes - 1)};
+}
+
+void ServerSession::deliver(std::span<const std::shared_ptr<wire::RenderedEvent>> events,
+                            Sequence through) {
+    State& s = *state_;
+    if (s.phase == Phase::ended) {
+        return;
+    }
+    PARLEY_ASSERT(s.phase == Phase::open && s.messaging);
+    for (const auto& event : events) {
+        PARLEY_ASSERT(event->sequence() > s.queued_last);
+        s.queued_last = event->sequence();
+        s.queued_bytes += event->bytes(s.options.encoding).size();
+        s.queued.push(event);
+    }
+    s.queued_through = std::max({s.queued_through, s.queued_last, through});
+}
+
+void ServerSession::goodbye(const Error& error, std::chrono::milliseconds reconnect_after) {
+    state_->goodbye(error, reconnect_after);
+}
+
+void ServerSession::hold_reading(bool held) {
+    state_->held = held;
+    state_->note_pause();
+}
+
+std::optional<ServerSession::Output> ServerSession::next_output() {
+    if (state_->outputs.empty()) {
+        return std::nullopt;
+    }
+    return state_->outputs.pop();
+}
+
+bool ServerSession::finished() const {
+    const State& s = *state_;
+    return s.phase == Phase::ended && s.control.empty() && s.queued.empty() && !s.farewell;
+}
+
+}  // namespace parley::protocol
