@@ -1,0 +1,114 @@
+#include "command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace parley::parleyd {
+namespace {
+
+using testing::HasSubstr;
+
+CommandLine parse(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "parleyd");
+    return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(CommandLine, WithoutArgumentsTheServerRuns) {
+    const CommandLine line = parse({});
+    EXPECT_EQ(line.command, Command::run);
+    EXPECT_FALSE(line.problem);
+    EXPECT_FALSE(line.config_file);
+    EXPECT_TRUE(line.given.empty());
+}
+
+TEST(CommandLine, EveryFlagOfTheInterfaceIsKnown) {
+    const CommandLine line = parse({"--config",
+                                    "c",
+                                    "--data",
+                                    "d",
+                                    "--listen",
+                                    "l",
+                                    "--admin-listen",
+                                    "a",
+                                    "--tls-cert",
+                                    "x",
+                                    "--tls-key",
+                                    "y",
+                                    "--engine",
+                                    "e",
+                                    "--retention",
+                                    "r",
+                                    "--unknown-recipients",
+                                    "u",
+                                    "--threads",
+                                    "t",
+                                    "--log-level",
+                                    "v",
+                                    "--log-format",
+                                    "f",
+                                    "--insecure-bind"});
+    ASSERT_FALSE(line.problem) << *line.problem;
+    EXPECT_EQ(line.config_file, "c");
+    EXPECT_EQ(line.given.size(), 12u);
+    std::size_t with_flag = 0;
+    for (const Key& key : setting_keys()) {
+        with_flag += key.has_flag ? 1 : 0;
+    }
+    EXPECT_EQ(line.given.size(), with_flag);
+    for (const Given& given : line.given) {
+        EXPECT_EQ(given.where, flag_of(given.key));
+    }
+}
+
+TEST(CommandLine, CheckTakesOptionsBeforeAndAfterIt) {
+    for (const auto& arguments : {std::vector<const char*>{"check", "--data", "d"},
+                                  std::vector<const char*>{"--data", "d", "check"}}) {
+        const CommandLine line = parse(arguments);
+        ASSERT_FALSE(line.problem) << *line.problem;
+        EXPECT_EQ(line.command, Command::check);
+        ASSERT_EQ(line.given.size(), 1u);
+        EXPECT_EQ(line.given[0].value, "d");
+    }
+}
+
+TEST(CommandLine, OfAnOptionGivenTwiceTheLastCounts) {
+    const CommandLine line = parse({"--data", "first", "--data=second"});
+    ASSERT_FALSE(line.problem) << *line.problem;
+    ASSERT_EQ(line.given.size(), 1u);
+    EXPECT_EQ(line.given[0].value, "second");
+}
+
+TEST(CommandLine, HelpAndVersionArePrinted) {
+    EXPECT_EQ(parse({"--version"}).text, "parleyd " PARLEY_VERSION "\n");
+    for (const auto& arguments :
+         {std::vector<const char*>{"--help"}, std::vector<const char*>{"check", "--help"}}) {
+        const CommandLine line = parse(arguments);
+        EXPECT_EQ(line.command, Command::print);
+        for (const Key& key : setting_keys()) {
+            if (key.has_flag) {
+                EXPECT_THAT(line.text, HasSubstr(flag_of(key.name)));
+            }
+        }
+    }
+}
+
+TEST(CommandLine, WhatMakesNoSenseIsOneLineThatNamesIt) {
+    const std::pair<std::vector<const char*>, const char*> cases[] = {
+        {{"--lisen", "x"}, "--lisen"},
+        {{"--data"}, "--data"},
+        {{"chek"}, "chek"},
+        {{"check", "extra"}, "extra"},
+        {{"--threads=2", "-x"}, "-x"},
+        {{"clock"}, "clock"},
+        {{"--insecure-bind=maybe"}, "insecure-bind"},
+    };
+    for (const auto& [arguments, named] : cases) {
+        const CommandLine line = parse(arguments);
+        ASSERT_TRUE(line.problem) << arguments.front();
+        EXPECT_THAT(*line.problem, HasSubstr(named));
+        EXPECT_EQ(line.problem->find('\n'), std::string::npos);
+    }
+}
+
+}  // namespace
+}  // namespace parley::parleyd

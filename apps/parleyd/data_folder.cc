@@ -1,0 +1,94 @@
+#include "data_folder.h"
+
+#include "files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+namespace parley::parleyd {
+namespace {
+
+Error store_failed(const Error& cause) {
+    return make_error(ErrorCode::store_failed, cause.description);
+}
+
+Result<void> make_folder(const std::string& path) {
+    std::error_code failure;
+    if (std::filesystem::is_directory(path, failure)) {
+        return {};
+    }
+    const auto parent = std::filesystem::path(path).parent_path();
+    if (!parent.empty()) {
+        std::filesystem::create_directories(parent, failure);
+    }
+    // Whoever reads this folder reads every message.
+    if (failure || (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)) {
+        errno = failure ? failure.value() : errno;
+        return unexpected(store_failed(file_error("the data folder cannot be made", path)));
+    }
+    if (!std::filesystem::is_directory(path, failure)) {
+        return unexpected(make_error(ErrorCode::store_failed,
+                                     path + ": is no folder; --data names the data folder"));
+    }
+    return {};
+}
+
+// The process that the file names, in words, or nothing.
+std::string holder(const std::string& lock_file) {
+    const auto content = read_file(lock_file, 64);
+    if (!content) {
+        return "";
+    }
+    std::string pid = *content;
+    std::erase(pid, '\n');
+    const bool is_number = !pid.empty() && std::all_of(pid.begin(), pid.end(),
+                                                       [](char c) { return c >= '0' && c <= '9'; });
+    return is_number ? " (process " + pid + ")" : "";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
+    std::string path = given;
+    while (path.size() > 1 && path.back() == '/') {
+        path.pop_back();
+    }
+    if (auto made = make_folder(path); !made) {
+        return unexpected(std::move(made).error());
+    }
+    const std::string lock_file = path + "/LOCK";
+    const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0) {
+        return unexpected(store_failed(file_error("the data folder cannot be used", lock_file)));
+    }
+    // Held by the open file: the kernel gives it back however the process ends.
+    if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        const int reason = errno;
+        ::close(lock);
+        if (reason == EWOULDBLOCK) {
+            return unexpected(make_error(
+                ErrorCode::store_in_use,
+                path + ": the data folder is in use by another parleyd" + holder(lock_file) +
+                    "; stop it, or give this one a folder of its own with --data"));
+        }
+        errno = reason;
+        return unexpected(store_failed(file_error("the data folder cannot be locked", lock_file)));
+    }
+    const std::string pid = std::to_string(::getpid()) + "\n";
+    // Only for the words of whoever comes second; a full disk is no reason not to start.
+    [[maybe_unused]] const bool told =
+        ::ftruncate(lock, 0) == 0 && ::pwrite(lock, pid.data(), pid.size(), 0) > 0;
+    return std::unique_ptr<DataFolder>(new DataFolder(std::move(path), lock));
+}
+
+DataFolder::~DataFolder() {
+    ::close(lock_);
+}
+
+}  // namespace parley::parleyd

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "parley/result.h"
+
+#include <memory>
+#include <string>
+
+namespace parley::parleyd {
+
+// The folder of everything that a server keeps, held by this process alone while the object lives.
+//
+//   application.json   key and secret of the application (mode 0600)
+//   control.sock       administration
+//   store/             the mailboxes, the engine's own
+//   LOCK               held while a server runs; names its process
+class DataFolder {
+  public:
+    // Makes the folder (mode 0700) where there is none, and locks it. Errors: store_in_use, with
+    // the process that has it if that is known; store_failed otherwise.
+    static Result<std::unique_ptr<DataFolder>> open(const std::string& path);
+    DataFolder(const DataFolder&) = delete;
+    DataFolder& operator=(const DataFolder&) = delete;
+    ~DataFolder();
+
+    std::string application_file() const { return path_ + "/application.json"; }
+    std::string control_socket() const { return path_ + "/control.sock"; }
+    std::string store() const { return path_ + "/store"; }
+
+  private:
+    DataFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+    const std::string path_;
+    const int lock_;
+};
+
+}  // namespace parley::parleyd

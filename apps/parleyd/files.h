@@ -1,0 +1,21 @@
+#pragma once
+
+#include "parley/result.h"
+
+#include <string>
+#include <string_view>
+
+namespace parley::parleyd {
+
+// A whole file of at most `limit` bytes. Errors name the path and the reason.
+Result<std::string> read_file(const std::string& path, std::size_t limit);
+
+// Writes a file that is there completely or not at all, also after a power loss: a temporary file
+// beside it, flushed, renamed, and the folder flushed. Mode 0600. Errors name the path and the
+// reason.
+Result<void> write_private_file(const std::string& path, std::string_view content);
+
+// "what: path: No such file or directory", from errno.
+Error file_error(std::string_view what, const std::string& path);
+
+}  // namespace parley::parleyd

@@ -1,0 +1,92 @@
+#include "settings_file.h"
+
+#include "files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <toml++/toml.h>
+
+namespace parley::parleyd {
+namespace {
+
+constexpr std::size_t kLargestFile = 1024 * 1024;
+
+std::string_view kind_of(const toml::node& node) {
+    switch (node.type()) {
+        case toml::node_type::array:
+            return "an array";
+        case toml::node_type::floating_point:
+            return "a fraction";
+        case toml::node_type::date:
+        case toml::node_type::time:
+        case toml::node_type::date_time:
+            return "a date or time";
+        default:
+            return "something else";
+    }
+}
+
+struct Line {
+    toml::source_index number;
+    Given given;
+};
+
+// Flattens tables into dotted keys. Values become text, so that a setting is read the same way
+// wherever it comes from.
+void collect(const toml::table& table, const std::string& prefix, const std::string& path,
+             std::vector<Line>& lines, std::vector<std::string>& problems) {
+    for (const auto& [name, node] : table) {
+        const std::string key = prefix + std::string(name.str());
+        const auto number = name.source().begin.line;
+        const std::string where = fmt::format("{}:{}", path, number);
+        if (const auto* inner = node.as_table()) {
+            collect(*inner, key + ".", path, lines, problems);
+        } else if (const auto* text = node.as_string()) {
+            lines.push_back({number, {key, text->get(), where}});
+        } else if (const auto* whole = node.as_integer()) {
+            lines.push_back({number, {key, std::to_string(whole->get()), where}});
+        } else if (const auto* flag = node.as_boolean()) {
+            lines.push_back({number, {key, flag->get() ? "true" : "false", where}});
+        } else {
+            problems.push_back(fmt::format(
+                "{}: {}: found {}; write a text in quotes, a whole number, true or false", where,
+                key, kind_of(node)));
+        }
+    }
+}
+
+}  // namespace
+
+SettingsFile parse_settings_file(std::string_view text, const std::string& path) {
+    SettingsFile file;
+    try {
+        const toml::table table = toml::parse(text, path);
+        std::vector<Line> lines;
+        collect(table, "", path, lines, file.problems);
+        std::stable_sort(lines.begin(), lines.end(),
+                         [](const Line& a, const Line& b) { return a.number < b.number; });
+        for (Line& line : lines) {
+            file.given.push_back(std::move(line.given));
+        }
+    } catch (const toml::parse_error& error) {
+        std::string what(error.description());
+        std::replace(what.begin(), what.end(), '\n', ' ');
+        file.problems.push_back(
+            fmt::format("{}:{}: this is not TOML: {}", path, error.source().begin.line, what));
+    }
+    return file;
+}
+
+SettingsFile read_settings_file(const std::string& path) {
+    const auto text = read_file(path, kLargestFile);
+    if (!text) {
+        SettingsFile file;
+        file.problems.push_back(text.error().description + " (the configuration file)");
+        return file;
+    }
+    return parse_settings_file(*text, path);
+}
+
+}  // namespace parley::parleyd

@@ -1,0 +1,153 @@
+#include "stderr_log.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace parley::parleyd {
+namespace {
+
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %v";
+constexpr const char* kJsonPattern = R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ",%v})";
+constexpr std::string_view kHex = "0123456789abcdef";
+
+spdlog::level::level_enum level_of(LogLevel level) {
+    switch (level) {
+        case LogLevel::trace:
+            return spdlog::level::trace;
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warn:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            break;
+    }
+    return spdlog::level::err;
+}
+
+// Escapes what would end the quotes or the line. Bytes that are not ASCII are escaped too, so that
+// a line is valid whatever was in a value.
+void append_quoted(std::string& out, std::string_view value, LogFormat format) {
+    out += '"';
+    for (const char c : value) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (byte >= 0x20 && byte < 0x7f) {
+            out += c;
+        } else {
+            // JSON has no \xNN; the byte stands for the code point of the same number.
+            out += format == LogFormat::json ? "\\u00" : "\\x";
+            out += kHex[byte >> 4];
+            out += kHex[byte & 0xf];
+        }
+    }
+    out += '"';
+}
+
+bool needs_quotes(std::string_view value) {
+    return value.empty() || std::any_of(value.begin(), value.end(), [](char c) {
+               return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=';
+           });
+}
+
+}  // namespace
+
+std::string as_text(LogLevel level, std::string_view event, const std::vector<LogField>& fields) {
+    std::string line(to_string(level));
+    line.append(line.size() < 5 ? 6 - line.size() : 1, ' ');
+    line += event;
+    for (const LogField& field : fields) {
+        line += ' ';
+        line += field.key;
+        line += '=';
+        if (needs_quotes(field.value)) {
+            append_quoted(line, field.value, LogFormat::text);
+        } else {
+            line += field.value;
+        }
+    }
+    return line;
+}
+
+std::string as_json(LogLevel level, std::string_view event, const std::vector<LogField>& fields) {
+    std::string line = "\"level\":";
+    append_quoted(line, to_string(level), LogFormat::json);
+    line += ",\"event\":";
+    append_quoted(line, event, LogFormat::json);
+    line += ",\"fields\":{";
+    for (const LogField& field : fields) {
+        if (&field != &fields.front()) {
+            line += ',';
+        }
+        append_quoted(line, field.key, LogFormat::json);
+        line += ':';
+        append_quoted(line, field.value, LogFormat::json);
+    }
+    return line + "}";
+}
+
+StderrLog::StderrLog(LogLevel level, LogFormat format) : level_(level), format_(format) {
+    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+        format == LogFormat::json ? kJsonPattern : kTextPattern, spdlog::pattern_time_type::utc));
+    logger_ = std::make_unique<spdlog::logger>("parleyd", std::move(sink));
+    // Which lines are built is decided here, with our own levels.
+    logger_->set_level(spdlog::level::trace);
+    logger_->flush_on(spdlog::level::trace);
+}
+
+StderrLog::~StderrLog() {
+    print_suppressed(limit_.take_all_suppressed());
+}
+
+void StderrLog::write(LogLevel level, std::string_view event, const std::vector<LogField>& fields) {
+    if (!enabled(level)) {
+        return;
+    }
+    if (level < LogLevel::info) {
+        print(level, event, fields);
+        return;
+    }
+    bool passes = true;
+    std::vector<LogLimit::Suppressed> suppressed;
+    {
+        const auto now = Instant(std::chrono::duration_cast<Duration>(
+            std::chrono::steady_clock::now().time_since_epoch()));
+        const std::lock_guard lock(mutex_);
+        suppressed = limit_.take_suppressed(now);
+        passes = limit_.pass(event, now);
+    }
+    print_suppressed(suppressed);
+    if (passes) {
+        print(level, event, fields);
+    }
+}
+
+bool StderrLog::enabled(LogLevel level) const {
+    return level >= level_.load(std::memory_order_relaxed);
+}
+
+void StderrLog::set_level(LogLevel level) {
+    level_.store(level, std::memory_order_relaxed);
+}
+
+void StderrLog::print(LogLevel level, std::string_view event, const std::vector<LogField>& fields) {
+    const std::string line =
+        format_ == LogFormat::json ? as_json(level, event, fields) : as_text(level, event, fields);
+    // Through a view: the line is no format string.
+    logger_->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+void StderrLog::print_suppressed(const std::vector<LogLimit::Suppressed>& suppressed) {
+    for (const auto& [event, count] : suppressed) {
+        print(LogLevel::warn, "log.suppressed", {{"of", event}, {"lines", count}});
+    }
+}
+
+}  // namespace parley::parleyd
