@@ -1,0 +1,3 @@
+")
+$
+sessionºthe server goes down Ü

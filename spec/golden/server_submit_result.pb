@@ -1,0 +1,6 @@
+o
+$0190a1b2-c3d4-7000-8000-000000000001ððÍ¦‹,
+bob ððÍ¦‹,0
+nobody&
+
+capabilityÐthere is no such user

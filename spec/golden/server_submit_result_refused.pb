@@ -1,0 +1,3 @@
+
+m"
+other text: too long
