@@ -13,27 +13,36 @@ namespace parley::mailbox {
 
 struct LogStoreOptions {
     std::chrono::seconds retention = Limits{}.retention;
-    std::chrono::seconds retry_window = Limits{}.retry_window;  // the dedupe horizon is the longer of retention and twice this
+    std::chrono::seconds retry_window =
+        Limits{}.retry_window;  // the dedupe horizon is the longer of retention and twice this
     std::uint64_t quota_pending_bytes = ServerLimits{}.quota_pending_bytes;
     std::uint64_t quota_retained_bytes = ServerLimits{}.quota_retained_bytes;
     std::uint32_t devices = ServerLimits{}.devices;
-    bool hold_for_unknown = false;  // an append that needs messaging makes an unknown user instead of answering no_user (R13)
-    // A commit failed in a way that leaves its outcome unknown: the process must end. Called on the store's loop; nothing is answered any more.
+    // A mark waits this long for others, so that one record serves many: it may lag (R21).
+    Duration mark_delay = std::chrono::milliseconds(10);
+    bool hold_for_unknown = false;  // an append that needs messaging makes an unknown user instead
+                                    // of answering no_user (R13)
+    // A commit failed in a way that leaves its outcome unknown: the process must end. Called on the
+    // store's loop; nothing is answered any more.
     UniqueFunction<void(const Error&)> on_fatal;
 };
 
-// A mailbox::Store over any Table: keys, sequences, group commit, marks, retention, epochs, the guarded clock (R17). Its writer lives on
-// `loop` (a thread of its own in parleyd): it gathers the appends of all doors, and commits all that waits as one batch while the next gathers.
+// A mailbox::Store over any Table: keys, sequences, group commit, marks, retention, epochs, the
+// guarded clock (R17). Its writer lives on `loop` (a thread of its own in parleyd): it gathers the
+// appends of all doors, and commits all that waits as one batch while the next gathers.
 class LogStore {
   public:
-    // Reads the stored clock. `table`, `loop` and `clock` outlive the store; doors and loops of doors, too.
-    static Result<std::unique_ptr<LogStore>> open(Table& table, io::Loop& loop, io::WallClock& clock,
-                                                  LogStoreOptions options, Logger log);
+    // Reads the stored clock. `table`, `loop` and `clock` outlive the store; doors and loops of
+    // doors, too.
+    static Result<std::unique_ptr<LogStore>> open(Table& table, io::Loop& loop,
+                                                  io::WallClock& clock, LogStoreOptions options,
+                                                  Logger log);
     virtual ~LogStore() = default;
 
     // A door for `loop`. Call before that loop runs or from it.
     virtual std::unique_ptr<Store> door(io::Loop& loop) = 0;
-    // No further submissions are taken; `done` runs on the store's loop when all that was taken is committed and answered.
+    // No further submissions are taken; `done` runs on the store's loop when all that was taken is
+    // committed and answered.
     virtual void drain(Task done) = 0;
     // An operator says that the wall clock is right (R17). Any thread.
     virtual void confirm_clock() = 0;

@@ -14,12 +14,13 @@
 #include <string>
 #include <vector>
 
-// The mailboxes: one append-only log per user, durable before anything is said of it. An event is opaque bytes
-// with a sequence, a time and a key. The contract is prose here and the conformance suite in store_conformance.h;
-// every engine passes it.
+// The mailboxes: one append-only log per user, durable before anything is said of it. An event is
+// opaque bytes with a sequence, a time and a key. The contract is prose here and the conformance
+// suite in store_conformance.h; every engine passes it.
 namespace parley::mailbox {
 
-// What makes two appends "the same": a known key stores nothing and answers with the first sequence and time. 128 bits.
+// What makes two appends "the same": a known key stores nothing and answers with the first sequence
+// and time. 128 bits.
 using AppendKey = std::array<std::uint8_t, 16>;
 
 // What must hold of the mailbox's user for an append to be stored, judged by a current read.
@@ -68,28 +69,32 @@ struct UserState {
 };
 
 struct Enrolled {
-    bool changed = false;                      // something was written
-    bool disabled = false;                     // an operator disabled the user: nothing was written
-    std::optional<DeviceId> forgotten_device;  // the longest-absent one without a session had to go (R24)
-    bool full = false;                         // all devices have sessions: not enrolled
+    bool changed = false;   // something was written
+    bool disabled = false;  // an operator disabled the user: nothing was written
+    std::optional<DeviceId>
+        forgotten_device;  // the longest-absent one without a session had to go (R24)
+    bool full = false;     // all devices have sessions: not enrolled
 };
 
 struct Head {
-    Cursor newest;      // epoch, and sequence of the newest event ever (0: none)
-    Sequence mark;      // the receipt mark (R21)
-    Sequence floor;     // cursors below are void (an erase); 0: none
+    Cursor newest;   // epoch, and sequence of the newest event ever (0: none)
+    Sequence mark;   // the receipt mark (R21)
+    Sequence floor;  // cursors below are void (an erase); 0: none
 };
 
 struct ReadLimit {
     std::size_t events = 256;
-    std::size_t bytes = 1024 * 1024;  // of events and bodies; at least one event is returned where there is one
+    std::size_t bytes =
+        1024 * 1024;  // of events and bodies; at least one event is returned where there is one
 };
 
 struct Read {
     std::vector<StoredEvent> events;  // retained ones after the cursor, in order
-    Sequence through;                 // the cursor may move here: nothing retained lies between the last event and it
-    bool more = false;                // the limit ended the reading
-    bool reset = false;               // the cursor was of another epoch, ahead of the head or below the floor: the reading began at the start
+    Sequence
+        through;  // the cursor may move here: nothing retained lies between the last event and it
+    bool more = false;   // the limit ended the reading
+    bool reset = false;  // the cursor was of another epoch, ahead of the head or below the floor:
+                         // the reading began at the start
 };
 
 struct DeviceSeen {
@@ -97,8 +102,9 @@ struct DeviceSeen {
     WallTime last_seen{};
 };
 
-// One loop's door to the mailboxes. All calls on that loop; completions run on it in a later turn, exactly once, or not at all after
-// the Store was destroyed. The mailboxes behind it are shared by all doors and outlive them.
+// One loop's door to the mailboxes. All calls on that loop; completions run on it in a later turn,
+// exactly once, or not at all after the Store was destroyed. The mailboxes behind it are shared by
+// all doors and outlive them.
 class Store {
   public:
     template <typename T>
@@ -106,21 +112,25 @@ class Store {
 
     virtual ~Store() = default;
 
-    // Makes the user and device known and, if `messaging`, messaging enabled (it stays enabled). Durable before `done`. Writes only what
-    // changes. `live` are the user's devices with sessions: never the ones to be forgotten. Errors: server_error.
+    // Makes the user and device known and, if `messaging`, messaging enabled (it stays enabled).
+    // Durable before `done`. Writes only what changes. `live` are the user's devices with sessions:
+    // never the ones to be forgotten. Errors: server_error.
     virtual void enroll(const MailboxId& mailbox, const DeviceId& device, bool messaging,
                         std::vector<DeviceId> live, Done<Result<Enrolled>> done) = 0;
 
-    // Stores each append in its mailbox; answers in the order given. Within one mailbox no item is stored if an earlier one of the call was answered busy.
+    // Stores each append in its mailbox; answers in the order given. Within one mailbox no item is
+    // stored if an earlier one of the call was answered busy.
     virtual void append(std::vector<Append> appends, Done<std::vector<Appended>> done) = 0;
 
-    // Builds at most one more append (`sent`) from the final answers of the others. Pure; runs on the store's writer.
+    // Builds at most one more append (`sent`) from the final answers of the others. Pure; runs on
+    // the store's writer.
     using Finish = UniqueFunction<std::optional<Append>(std::span<const Appended>)>;
     struct Submitted {
         std::vector<Appended> incoming;
         std::optional<Appended> sent;
     };
-    // append(incoming), and when all answers are final, the append that `finish` makes of them; here in one commit.
+    // append(incoming), and when all answers are final, the append that `finish` makes of them;
+    // here in one commit.
     virtual void submit(std::vector<Append> incoming, Finish finish, Done<Submitted> done) = 0;
 
     // Errors: server_error.
@@ -135,8 +145,10 @@ class Store {
     virtual void user(const MailboxId& mailbox, Done<Result<UserState>> done) = 0;
     virtual void set_disabled(const MailboxId& mailbox, bool disabled, Done<Result<void>> done) = 0;
     virtual void devices(const MailboxId& mailbox, Done<Result<std::vector<DeviceSeen>>> done) = 0;
-    virtual void forget_device(const MailboxId& mailbox, const DeviceId& device, Done<Result<bool>> done) = 0;
-    // Removes mailbox, devices and registration. Older cursors become void; the head lives on. False: there was no such user.
+    virtual void forget_device(const MailboxId& mailbox, const DeviceId& device,
+                               Done<Result<bool>> done) = 0;
+    // Removes mailbox, devices and registration. Older cursors become void; the head lives on.
+    // False: there was no such user.
     virtual void erase(const MailboxId& mailbox, Done<Result<bool>> done) = 0;
     // Users of an application after `after`, sorted, at most `count`.
     virtual void list(const ApplicationKey& application, const UserId& after, std::size_t count,

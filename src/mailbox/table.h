@@ -23,9 +23,12 @@ enum class Space : std::uint8_t {
 };
 inline constexpr std::size_t kSpaces = 4;
 
-// The spaces that expire() works on. Every value in them begins with the time at which it was stored: milliseconds since
-// 1970, eight bytes, big-endian (to_ms). An engine may read it while compacting.
-constexpr bool expires(Space space) { return space == Space::events || space == Space::keys; }
+// The spaces that expire() works on. Every value in them begins with the time at which it was
+// stored: milliseconds since 1970, eight bytes, big-endian (to_ms). An engine may read it while
+// compacting.
+constexpr bool expires(Space space) {
+    return space == Space::events || space == Space::keys;
+}
 inline constexpr std::size_t kStoredAtBytes = 8;
 
 struct Put {
@@ -60,36 +63,43 @@ struct Entry {
 };
 
 struct ScanOptions {
-    Bytes from;              // inclusive
-    Bytes to;                // exclusive
-    bool reverse = false;    // from the end of the range downwards
+    Bytes from;            // inclusive
+    Bytes to;              // exclusive
+    bool reverse = false;  // from the end of the range downwards
     std::size_t entries = 1024;
-    std::size_t bytes = 4 * 1024 * 1024;  // of keys and values; at least one entry is returned where there is one
+    std::size_t bytes =
+        4 * 1024 * 1024;  // of keys and values; at least one entry is returned where there is one
 };
 
-// What an embedded engine must do, and no more: ordered keys, and batches that are durable before they are said to be. LogStore
-// (log_store.h) makes a mailbox::Store of it. The conformance suite in table_conformance.h holds for every engine.
+// What an embedded engine must do, and no more: ordered keys, and batches that are durable before
+// they are said to be. LogStore (log_store.h) makes a mailbox::Store of it. The conformance suite
+// in table_conformance.h holds for every engine.
 class Table {
   public:
     using CommitDone = UniqueFunction<void(Result<void>)>;
     virtual ~Table() = default;
 
-    // Any thread; only what is durable is seen. An error is one of the engine (I/O, corruption) and names the file.
+    // Any thread; only what is durable is seen. An error is one of the engine (I/O, corruption) and
+    // names the file.
     virtual Result<std::optional<Bytes>> get(Space space, std::string_view key) = 0;
     // One lookup for many keys, in their order.
-    virtual Result<std::vector<std::optional<Bytes>>> get_many(Space space, const std::vector<Bytes>& keys) = 0;
+    virtual Result<std::vector<std::optional<Bytes>>> get_many(Space space,
+                                                               const std::vector<Bytes>& keys) = 0;
     virtual Result<std::vector<Entry>> scan(Space space, const ScanOptions& options) = 0;
 
-    // Applies the change as one flushed write, then calls `done` on the store's loop (the one it was opened with), in a later
-    // turn. Commits are applied in the order of the calls; the caller has at most one under way. On the store's loop only.
-    // Errors: server_error retryable: nothing was applied and the engine was not touched (below the reserve of free space); any other:
-    // unknown whether it was applied, and the engine must not be used further (the process ends, cli.md exit code 5).
+    // Applies the change as one flushed write, then calls `done` on the store's loop (the one it
+    // was opened with), in a later turn. Commits are applied in the order of the calls; the caller
+    // has at most one under way. On the store's loop only. Errors: server_error retryable: nothing
+    // was applied and the engine was not touched (below the reserve of free space); any other:
+    // unknown whether it was applied, and the engine must not be used further (the process ends,
+    // cli.md exit code 5).
     virtual void commit(Commit commit, CommitDone done) = 0;
 
-    // Entries of this space stored before `time` may be dropped while compacting, from now on. They may also stay:
-    // the reader checks. Any thread.
+    // Entries of this space stored before `time` may be dropped while compacting, from now on. They
+    // may also stay: the reader checks. Any thread.
     virtual void expire(Space space, WallTime before) = 0;
-    // Names this lifetime of the store; kept in a file that backups leave out (R19). Constant while open.
+    // Names this lifetime of the store; kept in a file that backups leave out (R19). Constant while
+    // open.
     virtual const Epoch& epoch() const = 0;
     // Copies a consistent state into a new folder while the table is in use. Any thread; blocks.
     virtual Result<void> backup(const std::string& folder) = 0;

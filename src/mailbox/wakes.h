@@ -26,7 +26,8 @@ struct StoredEvent {
 // "A mailbox grew": a hint, the log is the truth. It may be late or repeated.
 struct Wake {
     MailboxId mailbox;
-    Sequence previous;  // the mailbox's newest before this event: who stands exactly there may deliver without reading
+    Sequence previous;  // the mailbox's newest before this event: who stands exactly there may
+                        // deliver without reading
     StoredEvent event;
 };
 
@@ -42,9 +43,11 @@ class Wakes {
     };
 
     virtual ~Wakes() = default;
-    // From now on, calls `watch` on `loop`, which is the caller's, for each event that becomes durable in the mailbox. An event that is durable
-    // before this returns may be missed: read after subscribing.
-    [[nodiscard]] virtual std::unique_ptr<Handle> subscribe(const MailboxId& mailbox, io::Loop& loop, Watch watch) = 0;
+    // From now on, calls `watch` on `loop`, which is the caller's, for each event that becomes
+    // durable in the mailbox. An event that is durable before this returns may be missed: read
+    // after subscribing.
+    [[nodiscard]] virtual std::unique_ptr<Handle> subscribe(const MailboxId& mailbox,
+                                                            io::Loop& loop, Watch watch) = 0;
     // Any thread; events of one mailbox in order.
     virtual void publish(std::vector<Wake> wakes) = 0;
 };

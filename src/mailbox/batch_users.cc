@@ -1,0 +1,233 @@
+// Batch, the part that is not appends: enrolment, marks, and what operators do.
+#include "mailbox/batch.h"
+
+#include "base/try.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::mailbox {
+namespace {
+
+// More often than this a device's coming back is not written down.
+constexpr auto kSightingEvery = std::chrono::seconds(1);
+constexpr std::size_t kSightingsPerCommit = 256;
+
+Error unreadable() {
+    return make_error(ErrorCode::server_error,
+                      "the mailbox cannot be read; the server's log says why");
+}
+
+}  // namespace
+
+void Sightings::saw(Bytes device_key, WallTime at) {
+    const auto found = waiting_.find(device_key);
+    if (found != waiting_.end()) {
+        found->second = std::max(found->second, at);
+    } else if (waiting_.size() < kStorePendingSightings) {
+        waiting_.emplace(std::move(device_key), at);
+    }
+}
+
+WallTime Sightings::latest(const Bytes& device_key, WallTime stored) const {
+    const auto found = waiting_.find(device_key);
+    return found == waiting_.end() ? stored : std::max(found->second, stored);
+}
+
+void Sightings::forget(const KeyRange& devices) {
+    waiting_.erase(waiting_.lower_bound(devices.from), waiting_.lower_bound(devices.to));
+}
+
+void Sightings::write(Commit& commit) {
+    for (std::size_t i = 0; i < kSightingsPerCommit && !waiting_.empty(); ++i) {
+        auto first = waiting_.extract(waiting_.begin());
+        commit.puts.push_back(
+            {Space::state, std::move(first.key()), encode(DeviceRecord{first.mapped()}), {}});
+    }
+}
+
+std::optional<Error> Batch::failure(const Work& work) const {
+    const auto found = failed_.find(&work);
+    return found == failed_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Result<void> Batch::apply(Work& work) {
+    const auto with_state = [this, &work](const MailboxId& id, auto&& apply_to) -> Result<void> {
+        MailboxState* state = cache_.find(id);
+        if (state == nullptr) {
+            failed_.emplace(&work, unreadable());
+            return {};
+        }
+        return apply_to(*state);
+    };
+    if (auto* one = std::get_if<EnrollWork>(&work.what)) {
+        return with_state(one->mailbox,
+                          [&](MailboxState& state) { return enroll(work, *one, state); });
+    }
+    if (auto* one = std::get_if<ForgetWork>(&work.what)) {
+        return with_state(one->mailbox,
+                          [&](MailboxState& state) { return forget(work, *one, state); });
+    }
+    if (auto* one = std::get_if<DisableWork>(&work.what)) {
+        return with_state(one->mailbox, [&](MailboxState& state) {
+            disable(work, *one, state);
+            return Result<void>();
+        });
+    }
+    if (auto* one = std::get_if<EraseWork>(&work.what)) {
+        return with_state(one->mailbox, [&](MailboxState& state) {
+            erase(work, *one, state);
+            return Result<void>();
+        });
+    }
+    return {};
+}
+
+Result<void> Batch::enroll(Work& work, EnrollWork& enroll, MailboxState& state) {
+    UserRecord& user = state.record;
+    enroll.answer.disabled = user.disabled;
+    if (user.disabled) {
+        return {};
+    }
+    const Bytes key = device_key(state.key, enroll.device);
+    PARLEY_TRY(const auto stored, shared_.table.get(Space::state, key));
+    if (stored) {
+        PARLEY_TRY(const DeviceRecord device, decode_device(*stored));
+        if (moment_.now - device.last_seen >= kSightingEvery) {
+            sightings_.saw(key, moment_.now);
+        }
+    } else {
+        PARLEY_TRY(const bool room, make_room(enroll, state));
+        if (!room) {
+            enroll.answer.full = true;
+            return {};
+        }
+        commit.puts.push_back({Space::state, key, encode(DeviceRecord{moment_.now}), {}});
+    }
+    const bool user_changes = !user.exists || (enroll.messaging && !user.messaging);
+    enroll.answer.changed = user_changes || !stored;
+    if (!enroll.answer.changed) {
+        return {};
+    }
+    user.exists = true;
+    user.messaging = user.messaging || enroll.messaging;
+    user.held = false;
+    state.persist = state.persist || user_changes;
+    touch(state);
+    writing_.insert(&work);
+    return {};
+}
+
+// At the limit of devices the longest-absent one without a session is forgotten (R24). False: all
+// of them have one.
+Result<bool> Batch::make_room(EnrollWork& enroll, const MailboxState& state) {
+    PARLEY_TRY(const auto devices, read_devices(shared_.table, state.key));
+    if (devices.size() < options_.devices) {
+        return true;
+    }
+    const DeviceSeen* longest = nullptr;
+    WallTime longest_seen{};
+    for (const DeviceSeen& one : devices) {
+        const WallTime seen = sightings_.latest(device_key(state.key, one.device), one.last_seen);
+        const bool live =
+            std::find(enroll.live.begin(), enroll.live.end(), one.device) != enroll.live.end();
+        if (!live && (longest == nullptr || seen < longest_seen)) {
+            longest = &one;
+            longest_seen = seen;
+        }
+    }
+    if (longest == nullptr) {
+        return false;
+    }
+    Bytes key = device_key(state.key, longest->device);
+    sightings_.forget(key);
+    commit.deletes.push_back({Space::state, std::move(key)});
+    enroll.answer.forgotten_device = longest->device;
+    return true;
+}
+
+Result<void> Batch::mark(std::span<Work* const> marks) {
+    std::vector<const MailboxId*> ids;
+    for (const Work* work : marks) {
+        ids.push_back(&std::get<MarkWork>(work->what).mailbox);
+    }
+    PARLEY_CHECK(cache_.load(ids, moment_.expired));
+    for (Work* work : marks) {
+        const auto& mark = std::get<MarkWork>(work->what);
+        MailboxState* state = cache_.find(mark.mailbox);
+        if (state == nullptr) {
+            failed_.emplace(work, unreadable());
+            continue;
+        }
+        const std::uint64_t sequence = mark.sequence.value();
+        // Backwards or beyond the head has no effect. One that an earlier mark of this batch covers
+        // waits with it.
+        if (sequence > state->record.mark && sequence <= state->position.last) {
+            state->record.mark = sequence;
+            if (sequence == state->position.last) {
+                state->record.mark_incoming = state->position.incoming_after;
+            }
+            state->persist = true;
+            touch(*state);
+        }
+        if (state->persist) {
+            writing_.insert(work);
+        }
+    }
+    return {};
+}
+
+void Batch::disable(Work& work, const DisableWork& disable, MailboxState& state) {
+    if (state.record.disabled == disable.disabled) {
+        return;
+    }
+    state.record.disabled = disable.disabled;
+    state.persist = true;
+    touch(state);
+    writing_.insert(&work);
+}
+
+Result<void> Batch::forget(Work& work, ForgetWork& forget, const MailboxState& state) {
+    Bytes key = device_key(state.key, forget.device);
+    PARLEY_TRY(const auto stored, shared_.table.get(Space::state, key));
+    if (!stored) {
+        return {};
+    }
+    sightings_.forget(key);
+    commit.deletes.push_back({Space::state, std::move(key)});
+    forget.answer = true;
+    writing_.insert(&work);
+    return {};
+}
+
+void Batch::erase(Work& work, EraseWork& erase, MailboxState& state) {
+    UserRecord& user = state.record;
+    if (!user.exists && !user.held) {
+        return;
+    }
+    remove(Space::events, events_of(state.key));
+    remove(Space::keys, append_keys_of(state.key));
+    const KeyRange devices = devices_of(state.key);
+    sightings_.forget(devices);
+    remove(Space::state, devices);
+    // Above every sequence that was shown: all cursors from before lie below it (R19). A ban
+    // outlives the erase.
+    const std::uint64_t floor =
+        std::min(std::max(state.position.last, user.ceiling) + 1, kSequenceEnd - 1);
+    const bool disabled = user.disabled;
+    user = UserRecord{};
+    user.disabled = disabled;
+    user.ceiling = user.floor = user.mark = floor;
+    state.position = {floor, state.position.newest, 0, 0};
+    state.floor_incoming = state.floor_bytes = 0;
+    state.persist = true;
+    touch(state);
+    erase.answer = true;
+    writing_.insert(&work);
+}
+
+void Batch::remove(Space space, KeyRange range) {
+    commit.ranges.push_back({space, std::move(range.from), std::move(range.to)});
+}
+
+}  // namespace parley::mailbox

@@ -1,0 +1,227 @@
+#include "mailbox/log_store.h"
+
+#include "base/try.h"
+#include "mailbox/reader.h"
+#include "mailbox/work.h"
+#include "mailbox/writer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::mailbox {
+
+std::int64_t raise(std::atomic<std::int64_t>& value, std::int64_t to) {
+    std::int64_t seen = value.load(std::memory_order_relaxed);
+    while (seen < to && !value.compare_exchange_weak(seen, to, std::memory_order_relaxed)) {
+    }
+    return std::max(seen, to);
+}
+
+WallTime StoreShared::now() {
+    constexpr std::int64_t kDayMs = 24ll * 3600 * 1000;
+    const std::int64_t told = told_ms.load(std::memory_order_relaxed);
+    const std::int64_t wall = to_ms(clock.now());
+    // A leap is for the writer to judge.
+    if (wall <= told || wall - told > kDayMs || !following.load(std::memory_order_relaxed)) {
+        return wall_time_from_ms(told);
+    }
+    return wall_time_from_ms(raise(told_ms, wall));
+}
+
+namespace {
+
+// How the doors reach a writer that may be gone. `alive` is read on the store's loop only.
+struct WriterLink {
+    Writer* writer = nullptr;
+    std::shared_ptr<const bool> alive;
+};
+
+class Door final : public Store {
+  public:
+    Door(std::shared_ptr<StoreShared> shared, WriterLink link, io::Loop& loop)
+        : shared_(std::move(shared)),
+          link_(std::move(link)),
+          line_(std::make_shared<DoorLine>(loop)) {}
+    Door(const Door&) = delete;
+    Door& operator=(const Door&) = delete;
+    ~Door() override { line_->open = false; }
+
+    void enroll(const MailboxId& mailbox, const DeviceId& device, bool messaging,
+                std::vector<DeviceId> live, Done<Result<Enrolled>> done) override {
+        request(EnrollWork{mailbox, device, messaging, std::move(live), std::move(done)}, 0);
+    }
+
+    void append(std::vector<Append> appends, Done<std::vector<Appended>> done) override {
+        submit(std::move(appends), {}, [done = std::move(done)](Submitted submitted) mutable {
+            done(std::move(submitted.incoming));
+        });
+    }
+
+    void submit(std::vector<Append> incoming, Finish finish, Done<Submitted> done) override {
+        std::size_t bytes = 0;
+        const Bytes* body = nullptr;
+        for (const Append& one : incoming) {
+            bytes += sizeof one + (one.bytes ? one.bytes->size() : 0);
+            if (one.body && one.body.get() != body) {
+                body = one.body.get();
+                bytes += body->size();
+            }
+        }
+        request(AppendWork{std::move(incoming), std::move(finish), std::move(done)}, bytes);
+    }
+
+    void head(const MailboxId& mailbox, Done<Result<Head>> done) override {
+        answer(std::move(done), read_head(*shared_, mailbox));
+    }
+    void read(const MailboxId& mailbox, std::optional<Cursor> after, ReadLimit limit,
+              Done<Result<Read>> done) override {
+        answer(std::move(done), read_events(*shared_, mailbox, after, limit));
+    }
+    void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
+        request(MarkWork{mailbox, sequence, std::move(done)}, 0);
+    }
+
+    void user(const MailboxId& mailbox, Done<Result<UserState>> done) override {
+        answer(std::move(done), read_user(*shared_, mailbox));
+    }
+    void set_disabled(const MailboxId& mailbox, bool disabled, Done<Result<void>> done) override {
+        request(DisableWork{mailbox, disabled, std::move(done)}, 0);
+    }
+    void devices(const MailboxId& mailbox, Done<Result<std::vector<DeviceSeen>>> done) override {
+        answer(std::move(done), read_devices(shared_->table, mailbox_key(mailbox)));
+    }
+    void forget_device(const MailboxId& mailbox, const DeviceId& device,
+                       Done<Result<bool>> done) override {
+        request(ForgetWork{mailbox, device, std::move(done)}, 0);
+    }
+    void erase(const MailboxId& mailbox, Done<Result<bool>> done) override {
+        request(EraseWork{mailbox, std::move(done)}, 0);
+    }
+    void list(const ApplicationKey& application, const UserId& after, std::size_t count,
+              Done<Result<std::vector<UserId>>> done) override {
+        answer(std::move(done), list_users(shared_->table, application, after, count));
+    }
+
+    Wakes& wakes() override { return *shared_->wakes; }
+    const Epoch& epoch() const override { return shared_->epoch; }
+    WallTime now() const override { return shared_->now(); }
+    std::chrono::seconds dedupe_horizon() const override { return shared_->horizon; }
+
+  private:
+    void post(Task task) {
+        line_->loop.post([line = line_, task = std::move(task)]() mutable {
+            if (line->open) {
+                task();
+            }
+        });
+    }
+
+    // What was read, in a later turn. An error of the engine is a passing fault to those who ask;
+    // the log has its words.
+    template <typename T>
+    void answer(Done<Result<T>> done, Result<T> result) {
+        if (!result) {
+            shared_->log.error("store.unreadable", {{"error", result.error().description}});
+            result =
+                unexpected(make_error(ErrorCode::server_error, "the mailbox store cannot be read"));
+        }
+        post([done = std::move(done), result = std::move(result)]() mutable {
+            done(std::move(result));
+        });
+    }
+
+    // Sends what one turn asks for in one post.
+    template <typename What>
+    void request(What what, std::size_t bytes) {
+        if (shared_->waiting_requests.load(std::memory_order_relaxed) >= kStoreWaitingRequests ||
+            shared_->waiting_bytes.load(std::memory_order_relaxed) >= kStoreWaitingBytes) {
+            refuse(std::move(what));
+            return;
+        }
+        shared_->waiting_requests.fetch_add(1, std::memory_order_relaxed);
+        shared_->waiting_bytes.fetch_add(bytes, std::memory_order_relaxed);
+        outgoing_.push_back(Work{line_, bytes, std::move(what)});
+        if (outgoing_.size() == 1) {
+            line_->loop.at_turn_end([this, line = line_] {
+                if (line->open) {
+                    send();
+                }
+            });
+        }
+    }
+
+    template <typename What>
+    void refuse(What what) {
+        if constexpr (std::is_same_v<What, AppendWork>) {
+            post([done = std::move(what.done), count = what.appends.size()]() mutable {
+                done(Submitted{std::vector<Appended>(count), std::nullopt});
+            });
+        } else {
+            post([done = std::move(what.done)]() mutable {
+                done(unexpected(
+                    make_error(ErrorCode::server_error, "the mailbox store is overloaded")));
+            });
+        }
+    }
+
+    void send() {
+        shared_->loop.post([link = link_, works = std::exchange(outgoing_, {})]() mutable {
+            if (*link.alive) {
+                link.writer->take(std::move(works));
+            }
+        });
+    }
+
+    std::shared_ptr<StoreShared> shared_;
+    WriterLink link_;
+    Line line_;
+    std::vector<Work> outgoing_;
+};
+
+class LogStoreOnTable final : public LogStore {
+  public:
+    LogStoreOnTable(std::shared_ptr<StoreShared> shared, LogStoreOptions options,
+                    std::optional<ClockRecord> clock)
+        : shared_(shared), writer_(std::move(shared), std::move(options), clock) {}
+
+    std::unique_ptr<Store> door(io::Loop& loop) override {
+        return std::make_unique<Door>(shared_, WriterLink{&writer_, writer_.alive()}, loop);
+    }
+    void drain(Task done) override {
+        shared_->loop.post([this, alive = writer_.alive(), done = std::move(done)]() mutable {
+            if (*alive) {
+                writer_.drain(std::move(done));
+            }
+        });
+    }
+    void confirm_clock() override {
+        shared_->loop.post([this, alive = writer_.alive()] {
+            if (*alive) {
+                writer_.confirm_clock();
+            }
+        });
+    }
+
+  private:
+    std::shared_ptr<StoreShared> shared_;
+    Writer writer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LogStore>> LogStore::open(Table& table, io::Loop& loop, io::WallClock& clock,
+                                                 LogStoreOptions options, Logger log) {
+    PARLEY_TRY(const auto value, table.get(Space::state, clock_key()));
+    std::optional<ClockRecord> stored;
+    if (value) {
+        PARLEY_TRY(stored, decode_clock(*value));
+    }
+    auto shared = std::make_shared<StoreShared>(table, loop, clock, log);
+    shared->retention = options.retention;
+    shared->horizon = std::max(options.retention, 2 * options.retry_window);
+    shared->epoch = table.epoch();
+    return std::unique_ptr<LogStore>(
+        std::make_unique<LogStoreOnTable>(std::move(shared), std::move(options), stored));
+}
+
+}  // namespace parley::mailbox

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "mailbox/reader.h"
+
+#include <list>
+#include <unordered_map>
+#include <vector>
+
+namespace parley::mailbox {
+
+// What the writer knows of one mailbox. Runs ahead of the Table by the batch that is being written.
+struct MailboxState {
+    MailboxId id;
+    MailboxKey key{};
+    UserRecord record;
+    Position position;
+    bool recorded = false;  // there is a record
+    bool persist = false;   // the record is to be written with this batch
+    // For the quotas: what had been counted before the oldest event that is retained, and before
+    // the event behind the mark, when they were last looked up.
+    std::uint64_t floor_incoming = 0;
+    std::uint64_t floor_bytes = 0;
+    std::uint64_t looked_up_mark = 0;
+    WallTime looked_up_at{};
+};
+
+// The states of the mailboxes written last, at most `most`. Belongs to the writer. Pointers stay
+// valid until trim(), forget() or clear.
+class MailboxCache {
+  public:
+    MailboxCache(Table& table, const Logger& log, std::size_t most)
+        : table_(table), log_(log), most_(most) {}
+
+    // Makes sure that all these are at hand, with one lookup for those that are not. A mailbox
+    // whose records are damaged is left out and logged. Errors: the table cannot be read.
+    Result<void> load(const std::vector<const MailboxId*>& ids, WallTime expired);
+    // Nothing: not loaded, or damaged.
+    MailboxState* find(const MailboxId& id);
+    // What was written of it did not become durable: read again next time.
+    void forget(const MailboxId& id);
+    // Between batches.
+    void trim();
+
+  private:
+    using States = std::list<MailboxState>;
+    Result<void> add(const MailboxId& id, const std::optional<Bytes>& value, WallTime expired);
+
+    Table& table_;
+    Logger log_;
+    std::size_t most_;
+    States states_;  // used last first
+    std::unordered_map<MailboxId, States::iterator> index_;
+};
+
+}  // namespace parley::mailbox

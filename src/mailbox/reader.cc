@@ -1,0 +1,272 @@
+#include "mailbox/reader.h"
+
+#include "base/try.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace parley::mailbox {
+namespace {
+
+constexpr std::size_t kMostReadEvents = 64 * 1024;
+constexpr std::size_t kMostListed = 10'000;
+
+// Leaves room in a scan for what stands around an event's bytes: key, time, counters.
+constexpr std::size_t kEventOverhead = 96;
+
+// Bodies of one page, each fetched once and shared by the events that refer to it.
+class PageBodies {
+  public:
+    // Remembers that events_[event] needs this body.
+    void want(const BodyReference& reference, std::size_t event) {
+        const Bytes key = body_key(reference.day, reference.content);
+        const auto [at, added] = index_.emplace(key, keys_.size());
+        if (added) {
+            keys_.push_back(key);
+        }
+        wanted_.emplace_back(event, at->second);
+    }
+
+    Result<void> fetch(Table& table, std::vector<StoredEvent>& events) {
+        if (keys_.empty()) {
+            return {};
+        }
+        PARLEY_TRY(auto values, table.get_many(Space::bodies, keys_));
+        std::vector<SharedBytes> bodies;
+        bodies.reserve(values.size());
+        for (auto& value : values) {
+            if (!value) {
+                return unexpected(
+                    make_error(ErrorCode::store_failed,
+                               "the mailbox store is damaged: a message's body is missing"));
+            }
+            bodies.push_back(std::make_shared<const Bytes>(std::move(*value)));
+        }
+        for (const auto& [event, body] : wanted_) {
+            events[event].body = bodies[body];
+        }
+        return {};
+    }
+
+  private:
+    std::map<Bytes, std::size_t> index_;
+    std::vector<Bytes> keys_;
+    std::vector<std::pair<std::size_t, std::size_t>> wanted_;
+};
+
+// Turns entries into events while they fit. False: the limit ended it before the last one.
+Result<bool> take_events(StoreShared& shared, const std::vector<Entry>& entries,
+                         const ReadLimit& limit, Read& read) {
+    PageBodies bodies;
+    std::size_t bytes = 0;
+    bool all = true;
+    for (const Entry& entry : entries) {
+        PARLEY_TRY(const std::uint64_t sequence, sequence_of(entry.key));
+        PARLEY_TRY(const EventRecord record, decode_event(entry.value));
+        bytes += record.size();
+        if (read.events.size() == limit.events || (!read.events.empty() && bytes > limit.bytes)) {
+            all = false;
+            break;
+        }
+        StoredEvent event{Sequence(sequence), record.at,
+                          std::make_shared<const Bytes>(record.bytes), nullptr};
+        if (record.reference) {
+            bodies.want(*record.reference, read.events.size());
+        } else if (record.body) {
+            event.body = std::make_shared<const Bytes>(*record.body);
+        }
+        read.events.push_back(std::move(event));
+    }
+    PARLEY_CHECK(bodies.fetch(shared.table, read.events));
+    return all;
+}
+
+}  // namespace
+
+Result<Position> position_of(const UserRecord& record, const std::optional<Entry>& last_event,
+                             WallTime expired) {
+    Position position;
+    // Counted from where the mark was, so that what is pending starts at nothing when all events
+    // are gone.
+    position.incoming_after = record.mark_incoming;
+    bool live = false;
+    if (last_event) {
+        PARLEY_TRY(position.last, sequence_of(last_event->key));
+        PARLEY_TRY(const EventRecord event, decode_event(last_event->value));
+        position.newest = event.at;
+        position.incoming_after = std::max(position.incoming_after, event.incoming_after());
+        position.bytes_after = event.bytes_after();
+        live = event.at >= expired;
+    }
+    if (!live) {
+        position.last = std::max(position.last, record.ceiling);
+    }
+    return position;
+}
+
+Result<std::optional<UserRecord>> load_user(Table& table, const MailboxId& id) {
+    PARLEY_TRY(const auto value, table.get(Space::state, user_key(id)));
+    if (!value) {
+        return std::optional<UserRecord>();
+    }
+    PARLEY_TRY(UserRecord record, decode_user(*value));
+    return std::optional(record);
+}
+
+Result<std::optional<Entry>> last_event(Table& table, const MailboxKey& mailbox,
+                                        std::uint64_t not_above) {
+    KeyRange range = events_between(mailbox, 0, not_above);
+    ScanOptions options{std::move(range.from), std::move(range.to)};
+    options.reverse = true;
+    options.entries = 1;
+    PARLEY_TRY(auto entries, table.scan(Space::events, options));
+    if (entries.empty()) {
+        return std::optional<Entry>();
+    }
+    return std::optional(std::move(entries.front()));
+}
+
+Result<std::optional<std::uint64_t>> first_since(Table& table, const MailboxKey& mailbox,
+                                                 std::uint64_t from, std::uint64_t last,
+                                                 WallTime cutoff) {
+    // Times never go down within a mailbox, so the events since `cutoff` are its end.
+    std::uint64_t low = from;
+    std::uint64_t high = last + 1;
+    std::optional<std::uint64_t> found;
+    while (low < high) {
+        const std::uint64_t middle = low + (high - low) / 2;
+        KeyRange range = events_between(mailbox, middle, high - 1);
+        ScanOptions options{std::move(range.from), std::move(range.to)};
+        options.entries = 1;
+        PARLEY_TRY(const auto entries, table.scan(Space::events, options));
+        if (entries.empty()) {
+            high = middle;
+            continue;
+        }
+        PARLEY_TRY(const std::uint64_t sequence, sequence_of(entries.front().key));
+        PARLEY_TRY(const EventRecord event, decode_event(entries.front().value));
+        if (event.at >= cutoff) {
+            found = sequence;
+            high = middle;
+        } else {
+            low = sequence + 1;
+        }
+    }
+    return found;
+}
+
+Result<Head> read_head(StoreShared& shared, const MailboxId& id) {
+    // Before the reading: see StoreShared::expired_ms.
+    const WallTime expired = shared.expired();
+    PARLEY_TRY(const auto record, load_user(shared.table, id));
+    Head head;
+    head.newest.epoch = shared.epoch;
+    if (!record) {
+        return head;
+    }
+    PARLEY_TRY(const auto last, last_event(shared.table, mailbox_key(id)));
+    PARLEY_TRY(const Position position, position_of(*record, last, expired));
+    head.newest.sequence = Sequence(position.last);
+    // The record may be of before the events: it was read first.
+    head.mark = Sequence(std::min(record->mark, position.last));
+    head.floor = Sequence(record->floor);
+    return head;
+}
+
+Result<Read> read_events(StoreShared& shared, const MailboxId& id,
+                         const std::optional<Cursor>& after, ReadLimit limit) {
+    limit.events = std::clamp<std::size_t>(limit.events, 1, kMostReadEvents);
+    PARLEY_TRY(const Head head, read_head(shared, id));
+    const std::uint64_t last = head.newest.sequence.value();
+    Read read;
+    read.through = head.newest.sequence;
+    std::uint64_t from = 1;
+    if (after) {
+        const std::uint64_t sequence = after->sequence.value();
+        read.reset = after->epoch != shared.epoch || sequence > last ||
+                     sequence < head.floor.value();  // R19
+        from = read.reset ? 1 : sequence + 1;
+    }
+    if (from > last) {
+        return read;
+    }
+    const MailboxKey mailbox = mailbox_key(id);
+    const WallTime cutoff = shared.now() - shared.retention;  // R17
+    for (bool looked = false;; looked = true) {
+        KeyRange range = events_between(mailbox, from, kSequenceEnd - 1);
+        ScanOptions options{std::move(range.from), std::move(range.to)};
+        options.entries = limit.events + 1;
+        options.bytes = limit.bytes + options.entries * kEventOverhead;
+        PARLEY_TRY(const auto entries, shared.table.scan(Space::events, options));
+        if (entries.empty()) {
+            return read;
+        }
+        PARLEY_TRY(const EventRecord first, decode_event(entries.front().value));
+        if (first.at < cutoff && !looked) {
+            PARLEY_TRY(const auto since, first_since(shared.table, mailbox, from, last, cutoff));
+            // Nothing retained up to the head; what came after it wakes the watchers.
+            if (!since) {
+                return read;
+            }
+            from = *since;
+            continue;
+        }
+        PARLEY_TRY(const bool all, take_events(shared, entries, limit, read));
+        const Sequence reached = read.events.back().sequence;
+        read.more = !all || reached.value() < last;
+        read.through = read.more ? reached : std::max(reached, read.through);
+        return read;
+    }
+}
+
+Result<UserState> read_user(StoreShared& shared, const MailboxId& id) {
+    PARLEY_TRY(const auto record, load_user(shared.table, id));
+    if (!record) {
+        return UserState{};
+    }
+    return UserState{record->exists, record->messaging, record->disabled};
+}
+
+Result<std::vector<DeviceSeen>> read_devices(Table& table, const MailboxKey& mailbox) {
+    std::vector<DeviceSeen> devices;
+    KeyRange range = devices_of(mailbox);
+    while (true) {
+        ScanOptions options{range.from, range.to};
+        PARLEY_TRY(const auto entries, table.scan(Space::state, options));
+        if (entries.empty()) {
+            return devices;
+        }
+        for (const Entry& entry : entries) {
+            PARLEY_TRY(DeviceId device, device_of(entry.key));
+            PARLEY_TRY(const DeviceRecord record, decode_device(entry.value));
+            devices.push_back({std::move(device), record.last_seen});
+        }
+        range.from = entries.back().key + '\0';
+    }
+}
+
+Result<std::vector<UserId>> list_users(Table& table, const ApplicationKey& application,
+                                       const UserId& after, std::size_t count) {
+    count = std::min(count, kMostListed);
+    std::vector<UserId> users;
+    KeyRange range = users_after(application, after);
+    while (users.size() < count) {
+        ScanOptions options{range.from, range.to};
+        PARLEY_TRY(const auto entries, table.scan(Space::state, options));
+        if (entries.empty()) {
+            break;
+        }
+        for (const Entry& entry : entries) {
+            PARLEY_TRY(const UserRecord record, decode_user(entry.value));
+            if (record.exists && users.size() < count) {
+                PARLEY_TRY(UserId user, user_of(entry.key, application));
+                users.push_back(std::move(user));
+            }
+        }
+        range.from = entries.back().key + '\0';
+    }
+    return users;
+}
+
+}  // namespace parley::mailbox

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "mailbox/records.h"
+#include "mailbox/work.h"
+
+#include <optional>
+
+// What is read of a mailbox without its writer: durable data only, from any thread.
+namespace parley::mailbox {
+
+// Where a mailbox stands.
+struct Position {
+    std::uint64_t last = 0;  // no sequence above was given out
+    WallTime newest{};       // no event has a later time
+    std::uint64_t incoming_after = 0;
+    std::uint64_t bytes_after = 0;
+};
+
+// Derives it from the record and the last event that is still there. As long as that one cannot
+// have expired it is the newest ever; otherwise newer ones may be gone, and the ceiling of the
+// record takes its place: at or above all that was shown, and the writer goes on above it by the
+// same rule.
+Result<Position> position_of(const UserRecord& record, const std::optional<Entry>& last_event,
+                             WallTime expired);
+
+// The user's record and the mailbox's last event, if there are any.
+Result<std::optional<UserRecord>> load_user(Table& table, const MailboxId& id);
+Result<std::optional<Entry>> last_event(Table& table, const MailboxKey& mailbox,
+                                        std::uint64_t not_above = kSequenceEnd - 1);
+
+// The first event at or after `from` that was stored at `cutoff` or later, where `last` is the last
+// event there is: nothing if there is none. Takes some fifty lookups however many events have
+// expired.
+Result<std::optional<std::uint64_t>> first_since(Table& table, const MailboxKey& mailbox,
+                                                 std::uint64_t from, std::uint64_t last,
+                                                 WallTime cutoff);
+
+Result<Head> read_head(StoreShared& shared, const MailboxId& id);
+Result<Read> read_events(StoreShared& shared, const MailboxId& id,
+                         const std::optional<Cursor>& after, ReadLimit limit);
+Result<UserState> read_user(StoreShared& shared, const MailboxId& id);
+Result<std::vector<DeviceSeen>> read_devices(Table& table, const MailboxKey& mailbox);
+Result<std::vector<UserId>> list_users(Table& table, const ApplicationKey& application,
+                                       const UserId& after, std::size_t count);
+
+}  // namespace parley::mailbox

@@ -1,0 +1,113 @@
+#pragma once
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "mailbox/log_store.h"
+#include "mailbox/store.h"
+#include "mailbox/table.h"
+
+#include <atomic>
+#include <memory>
+#include <variant>
+#include <vector>
+
+// What the doors and the writer of a LogStore share, and the requests that go from one to the
+// other.
+namespace parley::mailbox {
+
+// The side of a door that answers are sent to. `open` is touched on `loop` alone.
+struct DoorLine {
+    explicit DoorLine(io::Loop& home) : loop(home) {}
+    io::Loop& loop;
+    bool open = true;
+};
+using Line = std::shared_ptr<DoorLine>;
+
+// An append or submit on its way; a large one may need several batches.
+struct AppendWork {
+    std::vector<Append> appends;
+    Store::Finish finish;  // empty for append()
+    Store::Done<Store::Submitted> done;
+
+    std::vector<Appended> answers = {};
+    std::optional<Appended> sent = {};
+    std::size_t next = 0;      // the first append without an answer
+    bool passed_over = false;  // one was answered busy: nothing after it is stored
+};
+struct EnrollWork {
+    MailboxId mailbox;
+    DeviceId device;
+    bool messaging = false;
+    std::vector<DeviceId> live;
+    Store::Done<Result<Enrolled>> done;
+
+    Enrolled answer = {};
+};
+struct MarkWork {
+    MailboxId mailbox;
+    Sequence sequence;
+    Store::Done<Result<void>> done;
+};
+struct DisableWork {
+    MailboxId mailbox;
+    bool disabled = false;
+    Store::Done<Result<void>> done;
+};
+struct ForgetWork {
+    MailboxId mailbox;
+    DeviceId device;
+    Store::Done<Result<bool>> done;
+
+    bool answer = false;
+};
+struct EraseWork {
+    MailboxId mailbox;
+    Store::Done<Result<bool>> done;
+
+    bool answer = false;
+};
+
+struct Work {
+    Line line;
+    std::size_t cost = 0;  // bytes that it holds while it waits
+    std::variant<AppendWork, EnrollWork, MarkWork, DisableWork, ForgetWork, EraseWork> what;
+};
+
+// Lives as long as any door or the writer. What is not atomic never changes after open().
+struct StoreShared {
+    StoreShared(Table& the_table, io::Loop& writer_loop, io::WallClock& wall_clock, Logger logger)
+        : table(the_table), loop(writer_loop), clock(wall_clock), log(logger) {}
+
+    Table& table;
+    io::Loop& loop;  // the writer's
+    io::WallClock& clock;
+    Logger log;
+    std::chrono::seconds retention{};
+    std::chrono::seconds horizon{};
+    Epoch epoch;
+    std::unique_ptr<Wakes> wakes = make_local_wakes();
+
+    // The store's time as far as it was ever told, in milliseconds.
+    std::atomic<std::int64_t> told_ms = 0;
+    // The wall clock is followed (R17).
+    std::atomic<bool> following = true;
+    // Events stored before may be gone. Moved by the writer while no commit is under way: who reads
+    // the new value sees every event that was placed by the old one (reader.h, position_of).
+    std::atomic<std::int64_t> expired_ms = 0;
+    // What waits for the writer, over all doors.
+    std::atomic<std::size_t> waiting_requests = 0;
+    std::atomic<std::size_t> waiting_bytes = 0;
+
+    // Any thread. Never goes backwards.
+    WallTime now();
+    WallTime expired() const {
+        return wall_time_from_ms(expired_ms.load(std::memory_order_acquire));
+    }
+};
+
+// Raises `value` to at least `to`; what it is then.
+std::int64_t raise(std::atomic<std::int64_t>& value, std::int64_t to);
+
+}  // namespace parley::mailbox
