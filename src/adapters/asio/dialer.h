@@ -33,7 +33,7 @@ class AsioDialer final : public io::Dialer {
     struct Shared;
 
     AsioLoop& loop_;
-    std::shared_ptr<Shared> shared_;
+    std::unique_ptr<Shared> shared_;
 };
 
 }  // namespace parley::asio

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+struct ssl_ctx_st;
+
 namespace parley::asio {
 
 // The certificate of a server and the rules of its TLS: 1.2 and later, no renegotiation, no session
@@ -23,7 +25,7 @@ class TlsServer {
     Result<void> reload();
 
     // For this folder: the OpenSSL context in use (SSL_CTX), kept alive by the pointer.
-    std::shared_ptr<void> context() const;
+    std::shared_ptr<ssl_ctx_st> context() const;
 
   private:
     struct State;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace parley::websocket {
@@ -63,8 +64,8 @@ class Decoder {
     // next call.
     std::optional<Event> next();
 
-    // What was fed and not yet looked at.
-    std::span<std::byte> rest() const { return input_; }
+    // Takes back what was fed and not yet looked at, to be fed again later.
+    std::span<std::byte> take_rest() { return std::exchange(input_, {}); }
     // True after Close or Violation: everything further is ignored.
     bool ended() const { return ended_; }
 

@@ -1,0 +1,204 @@
+#include "adapters/asio/acceptor.h"
+
+#include "adapters/asio/addresses.h"
+#include "adapters/asio/listening_socket.h"
+#include "adapters/asio/reception.h"
+#include "base/assert.h"
+#include "base/try.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace parley::asio {
+
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+// How long nothing is accepted when the process or the machine is out of descriptors or memory.
+constexpr auto kPauseWhenOut = std::chrono::milliseconds(100);
+constexpr auto kBetweenWarnings = std::chrono::seconds(10);
+
+// A warning that is told at most once in ten seconds, with how often it was meant.
+class RareWarning {
+  public:
+    void tell(Instant now, const Logger& log, std::string_view event, std::string_view reason) {
+        ++count_;
+        if (told_ && now < *told_ + kBetweenWarnings) {
+            return;
+        }
+        told_ = now;
+        log.warn(event, {{"reason", reason}, {"count", std::exchange(count_, 0)}});
+    }
+
+  private:
+    std::optional<Instant> told_;
+    std::uint64_t count_ = 0;
+};
+
+// The part of an acceptor that its pending handler keeps alive.
+class Listener final : public std::enable_shared_from_this<Listener> {
+  public:
+    Listener(ListeningSocket socket, std::shared_ptr<ListenerShared> shared,
+             std::vector<LoopHandlers> loops)
+        : shared_(std::move(shared)),
+          loops_(std::move(loops)),
+          socket_(std::move(socket)),
+          descriptor_(*loops_.front().loop->core().context, socket_.descriptor.get()) {}
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    ~Listener() { stop(); }
+
+    void wait() {
+        descriptor_.async_wait(Descriptor::wait_read,
+                               [self = shared_from_this()](boost::system::error_code error) {
+                                   if (!error) {
+                                       self->accept_some();
+                                   }
+                               });
+    }
+
+    void stop() {
+        if (!std::exchange(stopped_, true)) {
+            pause_.reset();
+            descriptor_.release();
+            socket_.close();
+        }
+    }
+
+    void drop() {
+        stop();
+        shared_->dropped.store(true, std::memory_order_release);
+    }
+
+    std::uint16_t port() const { return socket_.port; }
+
+  private:
+    AsioLoop& own_loop() { return *loops_.front().loop; }
+    void accept_some();
+    void take(UniqueFd fd, const Address& peer);
+    bool survives(int error);
+
+    std::shared_ptr<ListenerShared> shared_;
+    std::vector<LoopHandlers> loops_;
+    std::size_t next_loop_ = 0;
+    ListeningSocket socket_;
+    Descriptor descriptor_;  // borrows socket_'s
+    io::Timer pause_;
+    bool stopped_ = false;
+    RareWarning out_of_resources_;
+    RareWarning too_many_;
+};
+
+void Listener::accept_some() {
+    for (int i = 0; i < kAcceptsPerTurn && !stopped_; ++i) {
+        Address peer;
+        peer.size = sizeof(peer.storage);
+        UniqueFd fd(::accept4(socket_.descriptor.get(), reinterpret_cast<sockaddr*>(&peer.storage),
+                              &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (fd) {
+            take(std::move(fd), peer);
+            continue;
+        }
+        const int error = errno;
+        if (error == EAGAIN || error == EWOULDBLOCK) {
+            break;
+        }
+        if (!survives(error)) {
+            pause_ = own_loop().call_at(own_loop().now() + kPauseWhenOut,
+                                        [self = shared_from_this()] { self->wait(); });
+            return;
+        }
+    }
+    if (!stopped_) {
+        wait();
+    }
+}
+
+// False if accepting again at once would only fail again.
+bool Listener::survives(int error) {
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+        out_of_resources_.tell(own_loop().now(), shared_->log, "listener.accept_failed",
+                               std::generic_category().message(error));
+        return false;
+    }
+    // Everything else is the end of the connection that waited there (accept(2), "Error handling").
+    return true;
+}
+
+void Listener::take(UniqueFd fd, const Address& peer) {
+    if (shared_->connections.load(std::memory_order_relaxed) >= shared_->options.max_connections) {
+        too_many_.tell(own_loop().now(), shared_->log, "listener.connection_refused",
+                       "max_connections");
+        return;
+    }
+    const int on = 1;
+    if (peer.family() != AF_UNIX) {
+        ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+    const LoopHandlers handlers = loops_[next_loop_];
+    next_loop_ = (next_loop_ + 1) % loops_.size();
+    auto slot = std::make_shared<ConnectionSlot>(shared_);
+    auto receive = [shared = shared_, handlers, fd = std::move(fd), slot = std::move(slot),
+                    address = to_text(peer)]() mutable {
+        if (!shared->dropped.load(std::memory_order_acquire)) {
+            std::make_shared<Reception>(shared, handlers, Socket(*handlers.loop, std::move(fd)),
+                                        std::move(address), std::move(slot))
+                ->start();
+        }
+    };
+    if (handlers.loop == &own_loop()) {
+        receive();
+    } else {
+        handlers.loop->post(std::move(receive));
+    }
+}
+
+class AsioAcceptor final : public io::Acceptor {
+  public:
+    explicit AsioAcceptor(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {}
+    AsioAcceptor(const AsioAcceptor&) = delete;
+    AsioAcceptor& operator=(const AsioAcceptor&) = delete;
+    ~AsioAcceptor() override { listener_->drop(); }
+
+    std::uint16_t port() const override { return listener_->port(); }
+    void stop() override { listener_->stop(); }
+
+  private:
+    std::shared_ptr<Listener> listener_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<io::Acceptor>> listen(ListenOptions options, std::vector<LoopHandlers> loops,
+                                             Logger log) {
+    PARLEY_ASSERT(!loops.empty());
+    for (const LoopHandlers& handlers : loops) {
+        PARLEY_ASSERT(handlers.loop != nullptr);
+        PARLEY_ASSERT(handlers.channels != nullptr || options.subprotocols.empty());
+    }
+    PARLEY_TRY(ListeningSocket socket, options.unix_path.empty()
+                                           ? open_tcp(options.host, options.port)
+                                           : open_unix(options.unix_path));
+    auto shared = std::make_shared<ListenerShared>(std::move(options), log);
+    for (const Subprotocol& subprotocol : shared->options.subprotocols) {
+        auto channel = std::make_shared<ChannelOptions>();
+        channel->role = websocket::Role::server;
+        channel->kind = subprotocol.kind == Subprotocol::Kind::text ? websocket::Opcode::text
+                                                                    : websocket::Opcode::binary;
+        channel->subprotocol = subprotocol.name;
+        channel->message_bytes = subprotocol.message_bytes;
+        channel->close_timeout = shared->options.close_timeout;
+        shared->subprotocols.push_back(subprotocol.name);
+        shared->channel_options.push_back(std::move(channel));
+    }
+    auto listener =
+        std::make_shared<Listener>(std::move(socket), std::move(shared), std::move(loops));
+    listener->wait();
+    return std::unique_ptr<io::Acceptor>(std::make_unique<AsioAcceptor>(std::move(listener)));
+}
+
+}  // namespace parley::asio

@@ -1,0 +1,479 @@
+#include "adapters/asio/connection.h"
+
+#include "base/assert.h"
+
+#include <cstring>
+#include <utility>
+
+namespace parley::asio {
+
+namespace {
+
+using State = IoResult::State;
+using websocket::Decoder;
+using websocket::Opcode;
+using websocket::Role;
+
+// Reads of one connection in one turn, so that a fast sender does not starve the others.
+constexpr int kReadsPerTurn = 4;
+
+websocket::DecoderOptions decoder_options(const ChannelOptions& options) {
+    return {options.role, options.message_bytes, options.kind};
+}
+
+}  // namespace
+
+Connection::Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const ChannelOptions> options,
+                       std::string peer_address, std::string received, std::shared_ptr<void> slot)
+    : loop_(loop),
+      options_(std::move(options)),
+      socket_(std::move(socket)),
+      decoder_(decoder_options(*options_)),
+      peer_address_(std::move(peer_address)),
+      slot_(std::move(slot)),
+      held_(std::move(received)) {}
+
+void Connection::start(io::ChannelObserver& observer) {
+    PARLEY_ASSERT(observer_ == nullptr);
+    observer_ = &observer;
+    // What came behind the upgrade, or lies in the TLS layer, does not make the socket readable.
+    loop_.post([self = shared_from_this()] { self->resume_reading(); });
+}
+
+// ---- reading
+
+bool Connection::wants_to_read() const {
+    switch (phase_) {
+        case Phase::open:
+            return observer_ != nullptr && !paused_;
+        case Phase::closing:
+        case Phase::discarding:
+            return true;
+        case Phase::answering:
+        case Phase::ended:
+            break;
+    }
+    return false;
+}
+
+void Connection::pause_reading(bool paused) {
+    if (paused_ == paused || phase_ == Phase::ended) {
+        return;
+    }
+    paused_ = paused;
+    if (paused) {
+        wait_broken();
+    } else {
+        loop_.post([self = shared_from_this()] { self->resume_reading(); });
+    }
+}
+
+void Connection::resume_reading() {
+    if (!held_.empty()) {
+        deliver_held();
+    }
+    if (!wants_to_read()) {
+        return;
+    }
+    if (socket_.is_tls()) {
+        read_some();
+    } else {
+        wait_readable();
+    }
+}
+
+void Connection::deliver_held() {
+    if (!wants_to_read()) {
+        return;
+    }
+    Bytes bytes = std::exchange(held_, {});
+    take_bytes(std::as_writable_bytes(std::span(bytes)));
+}
+
+void Connection::wait_readable() {
+    if (std::exchange(read_waits_, true)) {
+        return;
+    }
+    socket_.wait_readable([self = shared_from_this()](boost::system::error_code error) {
+        self->read_waits_ = false;
+        if (!error) {
+            self->on_readable();
+        }
+    });
+}
+
+// While nothing is read, a connection that broke shows in this way only.
+void Connection::wait_broken() {
+    if (std::exchange(broken_waits_, true)) {
+        return;
+    }
+    socket_.wait_broken([self = shared_from_this()](boost::system::error_code error) {
+        self->broken_waits_ = false;
+        if (error || self->phase_ == Phase::ended || !self->paused_) {
+            return;
+        }
+        if (self->socket_.is_broken()) {
+            self->lost("connection lost");
+        }
+    });
+}
+
+void Connection::on_readable() {
+    if (write_wants_read_) {
+        write_wants_read_ = false;
+        flush();
+    }
+    if (wants_to_read()) {
+        read_some();
+    }
+}
+
+void Connection::read_some() {
+    for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+        const std::span<std::byte> scratch = loop_.core().read_scratch();
+        IoResult result = socket_.read(scratch);
+        switch (result.state) {
+            case State::done:
+                if (!take_bytes(scratch.first(result.bytes))) {
+                    return;
+                }
+                break;
+            case State::want_read:
+                wait_readable();
+                return;
+            case State::want_write:
+                read_wants_write_ = true;
+                wait_writable();
+                return;
+            case State::ended:
+                lost("closed by the peer without a close frame");
+                return;
+            case State::failed:
+                lost(std::move(result.what));
+                return;
+        }
+        // A short read has emptied the socket; the wait shows what comes later.
+        if (!socket_.is_tls() && result.bytes < scratch.size()) {
+            wait_readable();
+            return;
+        }
+    }
+    if (socket_.is_tls()) {
+        // What lies in the TLS layer does not make the socket readable.
+        loop_.post([self = shared_from_this()] { self->resume_reading(); });
+    } else {
+        wait_readable();
+    }
+}
+
+// False if nothing more may be read now.
+bool Connection::take_bytes(std::span<std::byte> bytes) {
+    if (phase_ == Phase::discarding) {
+        return true;
+    }
+    if (observer_ != nullptr && phase_ == Phase::open) {
+        observer_->on_alive();
+    }
+    if (phase_ != Phase::ended) {
+        deliver(bytes);
+    }
+    return wants_to_read();
+}
+
+void Connection::deliver(std::span<std::byte> bytes) {
+    if (paused_ && phase_ == Phase::open) {
+        held_.assign(as_text(bytes));
+        return;
+    }
+    decoder_.feed(bytes);
+    while (auto event = decoder_.next()) {
+        handle(*event);
+        if (phase_ == Phase::ended) {
+            return;
+        }
+        if (paused_ && phase_ == Phase::open) {
+            // The peer sent more than this side wants now: it waits here, at most one read of it.
+            held_.assign(as_text(decoder_.take_rest()));
+            return;
+        }
+    }
+}
+
+void Connection::handle(const Decoder::Event& event) {
+    if (const auto* message = std::get_if<Decoder::Message>(&event)) {
+        // After our close frame nobody listens any more.
+        if (phase_ == Phase::open && observer_ != nullptr) {
+            observer_->on_message(message->bytes);
+        }
+    } else if (const auto* ping = std::get_if<Decoder::Ping>(&event)) {
+        on_ping(ping->bytes);
+    } else if (const auto* peer_close = std::get_if<Decoder::Close>(&event)) {
+        on_peer_close(*peer_close);
+    } else if (const auto* violation = std::get_if<Decoder::Violation>(&event)) {
+        on_violation(*violation);
+    }
+    // A pong has done its work by coming.
+}
+
+void Connection::on_ping(BytesView payload) {
+    if (phase_ != Phase::open) {
+        return;
+    }
+    if (full_) {
+        // RFC 6455, 5.5.3: only the latest needs an answer.
+        owed_pong_ = std::make_unique<Bytes>(as_text(payload));
+        return;
+    }
+    write_control(Opcode::pong, payload);
+}
+
+void Connection::on_peer_close(const Decoder::Close& close) {
+    note_end(close.code, close.reason);
+    if (phase_ == Phase::open) {
+        const std::string payload = websocket::close_payload(close.code, {});
+        write_control(Opcode::close, as_bytes(payload));
+    }
+    begin_closing(Phase::answering);
+}
+
+void Connection::on_violation(const Decoder::Violation& violation) {
+    note_end(violation.code, violation.what);
+    if (phase_ == Phase::open) {
+        const std::string payload = websocket::close_payload(violation.code, violation.what);
+        write_control(Opcode::close, as_bytes(payload));
+    }
+    // Closing a socket with unread bytes resets it, and the close frame may never arrive: so these
+    // are read, for a while, and thrown away.
+    begin_closing(Phase::discarding);
+}
+
+// ---- writing
+
+Bytes& Connection::out() {
+    if (out_.empty()) {
+        out_ = loop_.core().write_buffers.take();
+    }
+    return out_;
+}
+
+std::optional<websocket::MaskKey> Connection::next_key() {
+    if (options_->role == Role::server) {
+        return std::nullopt;
+    }
+    return loop_.core().mask_keys.next();
+}
+
+void Connection::begin(std::size_t size) {
+    dropping_frame_ = phase_ != Phase::open;
+    if (dropping_frame_) {
+        return;
+    }
+    const std::optional<websocket::MaskKey> key = next_key();
+    frame_key_ = key.value_or(websocket::MaskKey{});
+    frame_bytes_ = size;
+    Bytes& buffer = out();
+    std::byte header[websocket::kMaxHeaderBytes];
+    const std::size_t header_size = websocket::write_header(header, options_->kind, size, key);
+    buffer.append(reinterpret_cast<const char*>(header), header_size);
+    frame_start_ = buffer.size();
+}
+
+void Connection::append(BytesView piece) {
+    if (!dropping_frame_) {
+        out_.append(as_text(piece));
+    }
+}
+
+void Connection::end() {
+    if (dropping_frame_) {
+        return;
+    }
+    PARLEY_ASSERT(out_.size() - frame_start_ == frame_bytes_);
+    if (options_->role == Role::client) {
+        const auto written = std::as_writable_bytes(std::span(out_));
+        websocket::apply_mask(written.subspan(frame_start_), frame_key_, 0);
+    }
+    full_ = full_ || queued_bytes() >= kWriteHighWater;
+    schedule_flush();
+}
+
+void Connection::ping() {
+    if (phase_ == Phase::open) {
+        write_control(Opcode::ping, {});
+    }
+}
+
+void Connection::write_control(Opcode opcode, BytesView payload) {
+    websocket::append_frame(out(), opcode, payload, next_key());
+    full_ = full_ || queued_bytes() >= kWriteHighWater;
+    schedule_flush();
+}
+
+void Connection::schedule_flush() {
+    // While the socket takes nothing, its wait flushes.
+    if (flush_scheduled_ || write_waits_ || write_wants_read_) {
+        return;
+    }
+    flush_scheduled_ = true;
+    loop_.at_turn_end([self = shared_from_this()] {
+        self->flush_scheduled_ = false;
+        self->flush();
+    });
+}
+
+void Connection::flush() {
+    if (phase_ == Phase::ended || !write_queued()) {
+        return;
+    }
+    compact();
+    if (full_ && queued_bytes() <= kWriteHighWater / 2) {
+        make_room();
+    }
+    if (queued_bytes() == 0) {
+        loop_.core().write_buffers.give_back(std::exchange(out_, {}));
+        out_start_ = 0;
+        on_drained();
+    }
+}
+
+// Writes until all is written or the socket takes no more. False: the connection is lost.
+bool Connection::write_queued() {
+    while (queued_bytes() > 0) {
+        const BytesView left = as_bytes(out_).subspan(out_start_);
+        IoResult result = socket_.write(left);
+        switch (result.state) {
+            case State::done:
+                out_start_ += result.bytes;
+                break;
+            case State::want_write:
+                wait_writable();
+                return true;
+            case State::want_read:
+                write_wants_read_ = true;
+                wait_readable();
+                return true;
+            case State::ended:
+            case State::failed:
+                lost(result.what.empty() ? "connection lost" : std::move(result.what));
+                return false;
+        }
+    }
+    return true;
+}
+
+void Connection::compact() {
+    if (out_start_ > 0 && out_start_ >= queued_bytes()) {
+        out_.erase(0, out_start_);
+        out_start_ = 0;
+    }
+}
+
+void Connection::make_room() {
+    full_ = false;
+    if (owed_pong_ && phase_ == Phase::open) {
+        write_control(Opcode::pong, as_bytes(*owed_pong_));
+    }
+    owed_pong_.reset();
+    // In a turn of its own: a peer that reads fast must not keep this one from ending.
+    loop_.post([self = shared_from_this()] {
+        if (self->has_room() && self->observer_ != nullptr) {
+            self->observer_->on_room();
+        }
+    });
+}
+
+void Connection::on_drained() {
+    if (phase_ == Phase::answering) {
+        finish();
+    } else if (phase_ == Phase::discarding && !std::exchange(shut_down_, true)) {
+        socket_.shut_down_writing();
+    }
+}
+
+void Connection::wait_writable() {
+    if (std::exchange(write_waits_, true)) {
+        return;
+    }
+    socket_.wait_writable([self = shared_from_this()](boost::system::error_code error) {
+        self->write_waits_ = false;
+        if (error) {
+            return;
+        }
+        self->flush();
+        if (std::exchange(self->read_wants_write_, false) && self->wants_to_read()) {
+            self->read_some();
+        }
+    });
+}
+
+// ---- ending
+
+void Connection::close(std::uint16_t code, std::string_view reason) {
+    if (phase_ != Phase::open) {
+        return;
+    }
+    const std::string payload = websocket::close_payload(code, reason);
+    write_control(Opcode::close, as_bytes(payload));
+    begin_closing(Phase::closing);
+}
+
+void Connection::begin_closing(Phase phase) {
+    phase_ = phase;
+    if (!close_timer_.armed()) {
+        close_timer_ = loop_.call_at(
+            loop_.now() + options_->close_timeout,
+            [self = shared_from_this()] { self->lost("no answer to the close frame"); });
+    }
+    loop_.post([self = shared_from_this()] {
+        self->resume_reading();
+        // The close frame may have been written before its answer was due.
+        if (self->phase_ == Phase::answering && self->queued_bytes() == 0) {
+            self->finish();
+        }
+    });
+}
+
+void Connection::note_end(std::uint16_t code, std::string reason) {
+    if (!end_) {
+        end_ = std::make_unique<io::ChannelEnd>(io::ChannelEnd{code, std::move(reason)});
+    }
+}
+
+void Connection::lost(std::string reason) {
+    note_end(io::close_code::kAbnormal, std::move(reason));
+    finish();
+}
+
+void Connection::finish() {
+    if (phase_ == Phase::ended) {
+        return;
+    }
+    const auto self = shared_from_this();
+    if (phase_ == Phase::answering) {
+        socket_.shut_down_writing();
+    }
+    release();
+    if (observer_ != nullptr) {
+        std::exchange(observer_, nullptr)->on_end(*end_);
+    }
+}
+
+void Connection::drop() {
+    observer_ = nullptr;
+    if (phase_ != Phase::ended) {
+        release();
+    }
+}
+
+void Connection::release() {
+    phase_ = Phase::ended;
+    close_timer_.reset();
+    socket_.close();
+    held_ = Bytes();
+    owed_pong_.reset();
+    out_start_ = 0;
+    loop_.core().write_buffers.give_back(std::exchange(out_, {}));
+    slot_.reset();
+}
+
+}  // namespace parley::asio

@@ -1,0 +1,118 @@
+#pragma once
+
+#include "adapters/asio/channel.h"
+#include "adapters/asio/socket.h"
+#include "wire/websocket/decoder.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace parley::asio {
+
+// What stands behind a channel: one WebSocket connection. Kept alive by its channel and by the
+// handlers that wait for its socket. Every call to the observer is made from a handler, a timer, a
+// posted task or the end of a turn, never from a call of the channel.
+//
+// Its end has these steps, in this order, each bounded by the close timeout:
+//   a close frame of ours is queued (close(), the answer to the peer's, or after a violation)
+//   everything queued is written
+//   the peer's close frame comes (or, after a violation, the end of its stream)
+//   the socket is closed and the observer hears on_end
+class Connection final : public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const ChannelOptions> options,
+               std::string peer_address, std::string received, std::shared_ptr<void> slot);
+
+    void start(io::ChannelObserver& observer);
+    void pause_reading(bool paused);
+    void close(std::uint16_t code, std::string_view reason);
+    // The channel is gone: nothing is written, nobody is called any more.
+    void drop();
+
+    bool has_room() const { return !full_ && phase_ == Phase::open; }
+    void begin(std::size_t size);
+    void append(BytesView piece);
+    void end();
+    void ping();
+
+    const ChannelOptions& options() const { return *options_; }
+    const std::string& peer_address() const { return peer_address_; }
+
+  private:
+    enum class Phase {
+        open,
+        closing,     // our close frame is queued; the peer's has not come
+        answering,   // both close frames are there; ours may not be written yet
+        discarding,  // the peer broke the protocol: what it sends is thrown away
+        ended,
+    };
+
+    // ---- reading
+    bool wants_to_read() const;
+    void resume_reading();
+    void wait_readable();
+    void wait_broken();
+    void on_readable();
+    void read_some();
+    bool take_bytes(std::span<std::byte> bytes);
+    void deliver(std::span<std::byte> bytes);
+    void deliver_held();
+    void handle(const websocket::Decoder::Event& event);
+    void on_peer_close(const websocket::Decoder::Close& close);
+    void on_violation(const websocket::Decoder::Violation& violation);
+    void on_ping(BytesView payload);
+
+    // ---- writing
+    void write_control(websocket::Opcode opcode, BytesView payload);
+    std::optional<websocket::MaskKey> next_key();
+    Bytes& out();
+    std::size_t queued_bytes() const { return out_.size() - out_start_; }
+    void schedule_flush();
+    void flush();
+    bool write_queued();
+    void compact();
+    void make_room();
+    void on_drained();
+    void wait_writable();
+
+    // ---- ending
+    void begin_closing(Phase phase);
+    void note_end(std::uint16_t code, std::string reason);
+    void lost(std::string reason);
+    void finish();
+    void release();
+
+    AsioLoop& loop_;
+    std::shared_ptr<const ChannelOptions> options_;
+    Socket socket_;
+    websocket::Decoder decoder_;
+    io::ChannelObserver* observer_ = nullptr;
+    std::string peer_address_;
+    std::shared_ptr<void> slot_;
+
+    Phase phase_ = Phase::open;
+    bool paused_ = false;
+    bool read_waits_ = false;    // a wait for readability is pending
+    bool write_waits_ = false;   // a wait for writability is pending
+    bool broken_waits_ = false;  // a wait for the connection to break is pending
+    bool flush_scheduled_ = false;
+    bool read_wants_write_ = false;  // TLS
+    bool write_wants_read_ = false;  // TLS
+    bool full_ = false;
+    bool dropping_frame_ = false;  // a frame begun after the end
+    bool shut_down_ = false;
+
+    Bytes held_;  // read, but not yet looked at when reading was paused
+    Bytes out_;   // lent by the loop's pool while there is something to write
+    std::size_t out_start_ = 0;
+    std::size_t frame_start_ = 0;  // payload of the frame being written
+    std::size_t frame_bytes_ = 0;
+    websocket::MaskKey frame_key_{};
+    std::unique_ptr<Bytes> owed_pong_;  // the latest ping that came while there was no room
+    std::unique_ptr<io::ChannelEnd> end_;
+    io::Timer close_timer_;
+};
+
+}  // namespace parley::asio

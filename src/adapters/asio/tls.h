@@ -1,0 +1,54 @@
+#pragma once
+
+#include "adapters/asio/io_result.h"
+#include "base/bytes.h"
+#include "parley/result.h"
+
+#include <memory>
+#include <span>
+#include <string>
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+// OpenSSL set on a descriptor, without its header. For this folder.
+namespace parley::asio {
+
+using TlsContext = std::shared_ptr<ssl_ctx_st>;
+
+// TLS 1.2 and later; trusts the certificates of this PEM file, or the system's if it is empty. An
+// error (invalid_argument) says what is wrong with the file.
+Result<TlsContext> make_client_context(const std::string& ca_file);
+// As TlsServer says.
+Result<TlsContext> make_server_context(const std::string& certificate_file,
+                                       const std::string& key_file);
+
+// One TLS connection on a non-blocking descriptor that it does not own. Empty by default.
+class Tls {
+  public:
+    Tls() = default;
+    // The client's side: the server must prove to be `host` (a name or an IP address).
+    static Tls client(const TlsContext& context, int descriptor, const std::string& host);
+    static Tls server(const TlsContext& context, int descriptor);
+
+    explicit operator bool() const { return ssl_ != nullptr; }
+    IoResult handshake();
+    IoResult read(std::span<std::byte> buffer);
+    IoResult write(BytesView bytes);
+    // Tells the peer that nothing more comes. What does not go out at once is left.
+    void close_notify();
+    // True if it holds bytes that the descriptor does not show.
+    bool has_pending() const;
+
+  private:
+    struct Free {
+        void operator()(ssl_st* ssl) const;
+    };
+    explicit Tls(ssl_st* ssl) : ssl_(ssl) {}
+    IoResult result_of(int returned, std::size_t bytes) const;
+    std::string describe_failure() const;
+
+    std::unique_ptr<ssl_st, Free> ssl_;
+};
+
+}  // namespace parley::asio
