@@ -91,11 +91,11 @@ enum class TokenReason {
 class PARLEY_EXPORT TokenRequest {
   public:
     TokenReason reason() const;
-    // Here is a token that your backend signed for this client's user (sign_token there). Wrong
-    // ones are found by the server and reported to client_did_fail.
+    // Here is a token that your backend signed for this client's user (sign_token there). When the
+    // server refuses it, the client asks once more, with TokenReason::refused.
     void answer(std::string token) const;
-    // There is none now. client_did_fail reports `error`, and the client asks again when it next
-    // tries to connect, as after a lost connection. For "never again" call Client::terminate().
+    // There is none now. client_did_fail tells `error`, once for the same error in a row, and the
+    // client asks again after a while (0.5 s to 60 s). For "never again" call Client::terminate().
     void fail(Error error) const;
 
     struct State;
@@ -139,11 +139,13 @@ class PARLEY_EXPORT ClientDelegate {
     // connection_changed alone.
     virtual void client_did_start(Client& client) = 0;
 
-    // No session can be had until the app does something: the server refused this client for good
-    // (not_authenticated, too_many_sessions, protocol_violation, refused_by_policy), no token was
-    // given, or the local store failed (store_failed, store_full). Whether the client goes on
-    // trying tells Client::connection(): `stopped` means that it waits for start(). Messages stay
-    // in the outbox. What passes by itself, such as an unreachable server, is not told here.
+    // No session can be had until the app does something. Either trying has ended, and start()
+    // begins again (then client.connection().state is `stopped`): the server refused this client
+    // for good (not_authenticated twice in a row, too_many_sessions, protocol_violation,
+    // refused_by_policy), or an option can never work (invalid_argument: server, ca_file). Or the
+    // client goes on trying: a TokenRequest was answered with an error (this one), or the local
+    // store cannot be written (store_failed, store_full). Messages stay in the outbox in each case.
+    // What passes by itself, such as an unreachable server, is not told here.
     virtual void client_did_fail(Client& client, const Error& error) = 0;
 
     // The connection's state is another, or the reason why there is none. `connection.error` tells
@@ -213,9 +215,9 @@ class PARLEY_EXPORT Client {
     bool is_started() const;
     Connection connection() const;
 
-    // Ends the session. The outbox and what was not told yet stay in the local store; messages can
-    // still be queued; start() goes on. When this returns no callback runs or follows (inside a
-    // callback: but the one that runs).
+    // Ends the session. The outbox and what was not told yet stay in the local store; until start()
+    // goes on with them send_message is wrong_state. When this returns no callback runs or follows
+    // (inside a callback: but the one that runs).
     void terminate();
     // Gives the outbox up to `timeout` to be answered, then terminates. True if every message was
     // answered (sent or failed) for all its recipients. Waits that long at most; callbacks come

@@ -39,6 +39,10 @@ client::EngineOptions engine_options(const ClientOptions& options, bool supports
     return result;
 }
 
+bool is_store_error(const Error& error) {
+    return error.code == ErrorCode::store_failed || error.code == ErrorCode::store_full;
+}
+
 TokenReason public_reason(client::TokenReason reason) {
     switch (reason) {
         case client::TokenReason::missing:
@@ -101,13 +105,16 @@ void Core::shutdown() {
         const std::lock_guard lock(gate_);
         closed_ = true;
     }
-    // After this task nothing of ours is left on the loop, so it can be freed by any thread.
     loop_.post([this] {
+        // The marks of the last callbacks become durable at the end of this turn; then all that is
+        // on the loop goes, so that any thread may free the rest.
         report_done();
-        answered_timer_.reset();
-        engine_.reset();
-        store_.reset();
-        loop_.stop();
+        loop_.post([this] {
+            answered_timer_.reset();
+            engine_.reset();
+            store_.reset();
+            loop_.stop();
+        });
     });
     thread_.join();
     stopping_.clear();
@@ -320,8 +327,11 @@ void Core::on_failed(const Error& error, client::Finality finality) {
             [client = client_](ClientDelegate& delegate) { delegate.client_replaced(*client); });
         return;
     }
-    // What passes by itself shows as the reason of the connection's state alone.
-    if (finality == client::Finality::retrying && error.retryable) {
+    // What passes by itself shows as the reason of the connection's state alone; so does a token
+    // that the server refused, because another one is asked for.
+    const bool needs_the_app =
+        finality == client::Finality::final || is_store_error(error) || error == token_error_;
+    if (!needs_the_app) {
         return;
     }
     callbacks_->push_event(Callbacks::EventKind::other,
@@ -359,8 +369,10 @@ void Core::token_answered(Result<std::string> token) {
             return;
         }
         if (token) {
+            token_error_.reset();
             engine_->set_token(*std::move(token));
         } else {
+            token_error_ = token.error();
             engine_->token_refused(token.error());
         }
     });
