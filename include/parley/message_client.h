@@ -100,7 +100,7 @@ class PARLEY_EXPORT MessageClient {
     // Errors, after which nothing was kept and `message` can be sent again unless stale:
     // message_stale (this message object was sent before, see message_with_message),
     // invalid_argument (over a limit of the server in use), store_full, store_failed, wrong_state
-    // (after Client::log_out).
+    // (between Client::terminate() and Client::start(), and after Client::log_out()).
     Result<void> send_message(const OutgoingMessage& message);
 
     // What waits in the outbox, in the order in which it goes out; with `first` the oldest `first`
