@@ -143,10 +143,6 @@ void Session::take_outputs() {
 
 void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     wire::Hello& hello = output.hello;
-    if (!wire::is_identifier(hello.device_id.value())) {
-        return goodbye(make_error(ErrorCode::protocol_violation,
-                                  "device_id must be 1 to 64 URL-safe characters"));
-    }
     auto claims = loop_.common().authenticator->check(hello.token, hello.device_id);
     if (!claims) {
         return goodbye(claims.error());

@@ -1,0 +1,183 @@
+#pragma once
+
+#include "io/loop.h"
+#include "mailbox/store.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <utility>
+
+namespace parley::server {
+
+// A Store whose calls fail, or wait, as a test says; all else goes to the real one.
+class FaultyStore final : public mailbox::Store {
+  public:
+    enum class Fault {
+        none,
+        busy,             // nothing is taken
+        ambiguous,        // it may have been stored: it was not
+        ambiguous_stored  // it was
+    };
+    // What a test turns; outlives the store, which its node owns.
+    struct Switches {
+        std::deque<Fault> appends;  // of the next calls of append() and submit()
+        bool away = false;          // all of them are busy, and nothing can be read
+        bool sent_away = false;     // only what is not `incoming` is busy
+        bool full = false;          // enrolments fail
+        bool marks_lost = false;    // marks are answered with an error
+        std::size_t append_calls = 0;
+        std::size_t submit_calls = 0;
+        std::size_t read_calls = 0;
+        std::size_t mark_calls = 0;
+        std::size_t largest_append = 0;
+    };
+
+    FaultyStore(std::unique_ptr<mailbox::Store> inner, io::Loop& loop, Switches& switches)
+        : inner_(std::move(inner)), loop_(loop), switches_(switches) {}
+
+    void enroll(const MailboxId& mailbox, const DeviceId& device, bool messaging,
+                std::vector<DeviceId> live, Done<Result<mailbox::Enrolled>> done) override {
+        if (switches_.full || switches_.away) {
+            return fail(std::move(done));
+        }
+        inner_->enroll(mailbox, device, messaging, std::move(live), std::move(done));
+    }
+
+    void append(std::vector<mailbox::Append> appends,
+                Done<std::vector<mailbox::Appended>> done) override {
+        ++switches_.append_calls;
+        switches_.largest_append = std::max(switches_.largest_append, appends.size());
+        const Fault fault = next_fault(appends.front().needs != mailbox::Needs::messaging);
+        if (fault == Fault::none) {
+            return inner_->append(std::move(appends), std::move(done));
+        }
+        std::vector<mailbox::Appended> answers(appends.size());
+        for (auto& answer : answers) {
+            answer.outcome = outcome_of(fault);
+        }
+        auto answer = [done = std::move(done), answers](std::vector<mailbox::Appended>) mutable {
+            done(answers);
+        };
+        if (fault == Fault::ambiguous_stored) {
+            return inner_->append(std::move(appends), std::move(answer));
+        }
+        post([answer = std::move(answer)]() mutable { answer({}); });
+    }
+
+    void submit(std::vector<mailbox::Append> incoming, Finish finish,
+                Done<Submitted> done) override {
+        ++switches_.submit_calls;
+        const Fault fault = next_fault(false);
+        if (fault == Fault::none && !switches_.sent_away) {
+            return inner_->submit(std::move(incoming), std::move(finish), std::move(done));
+        }
+        if (fault == Fault::none) {
+            // The incoming events are taken, and then the store goes away before `sent`.
+            return inner_->append(std::move(incoming),
+                                  [done = std::move(done)](auto answers) mutable {
+                                      mailbox::Appended sent;
+                                      sent.outcome = mailbox::Outcome::busy;
+                                      done({std::move(answers), sent});
+                                  });
+        }
+        auto answer = [done = std::move(done), fault, count = incoming.size()](Submitted) mutable {
+            Submitted submitted;
+            submitted.incoming.resize(count);
+            for (auto& one : submitted.incoming) {
+                one.outcome = outcome_of(fault);
+            }
+            done(std::move(submitted));
+        };
+        if (fault == Fault::ambiguous_stored) {
+            return inner_->submit(std::move(incoming), std::move(finish), std::move(answer));
+        }
+        post([answer = std::move(answer)]() mutable { answer({}); });
+    }
+
+    void head(const MailboxId& mailbox, Done<Result<mailbox::Head>> done) override {
+        if (switches_.away) {
+            return fail(std::move(done));
+        }
+        inner_->head(mailbox, std::move(done));
+    }
+    void read(const MailboxId& mailbox, std::optional<Cursor> after, mailbox::ReadLimit limit,
+              Done<Result<mailbox::Read>> done) override {
+        ++switches_.read_calls;
+        if (switches_.away) {
+            return fail(std::move(done));
+        }
+        inner_->read(mailbox, std::move(after), limit, std::move(done));
+    }
+    void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
+        ++switches_.mark_calls;
+        if (switches_.away || switches_.marks_lost) {
+            return fail(std::move(done));
+        }
+        inner_->mark(mailbox, sequence, std::move(done));
+    }
+    void user(const MailboxId& mailbox, Done<Result<mailbox::UserState>> done) override {
+        inner_->user(mailbox, std::move(done));
+    }
+    void set_disabled(const MailboxId& mailbox, bool disabled, Done<Result<void>> done) override {
+        inner_->set_disabled(mailbox, disabled, std::move(done));
+    }
+    void devices(const MailboxId& mailbox,
+                 Done<Result<std::vector<mailbox::DeviceSeen>>> done) override {
+        inner_->devices(mailbox, std::move(done));
+    }
+    void forget_device(const MailboxId& mailbox, const DeviceId& device,
+                       Done<Result<bool>> done) override {
+        inner_->forget_device(mailbox, device, std::move(done));
+    }
+    void erase(const MailboxId& mailbox, Done<Result<bool>> done) override {
+        inner_->erase(mailbox, std::move(done));
+    }
+    void list(const ApplicationKey& application, const UserId& after, std::size_t count,
+              Done<Result<std::vector<UserId>>> done) override {
+        inner_->list(application, after, count, std::move(done));
+    }
+    mailbox::Wakes& wakes() override { return inner_->wakes(); }
+    const Epoch& epoch() const override { return inner_->epoch(); }
+    WallTime now() const override { return inner_->now(); }
+    std::chrono::seconds dedupe_horizon() const override { return inner_->dedupe_horizon(); }
+
+  private:
+    static mailbox::Outcome outcome_of(Fault fault) {
+        return fault == Fault::busy ? mailbox::Outcome::busy : mailbox::Outcome::ambiguous;
+    }
+
+    Fault next_fault(bool is_sent) {
+        if (switches_.away || (is_sent && switches_.sent_away)) {
+            return Fault::busy;
+        }
+        if (switches_.appends.empty()) {
+            return Fault::none;
+        }
+        const Fault fault = switches_.appends.front();
+        switches_.appends.pop_front();
+        return fault;
+    }
+
+    // In a later turn, and not at all once the store is gone.
+    void post(Task task) {
+        loop_.post([alive = std::weak_ptr<int>(alive_), task = std::move(task)]() mutable {
+            if (!alive.expired()) {
+                task();
+            }
+        });
+    }
+    template <typename D>
+    void fail(D done) {
+        post([done = std::move(done)]() mutable {
+            done(unexpected(make_error(ErrorCode::server_error, "the store is away")));
+        });
+    }
+
+    std::unique_ptr<mailbox::Store> inner_;
+    io::Loop& loop_;
+    Switches& switches_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace parley::server
