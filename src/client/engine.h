@@ -68,8 +68,7 @@ enum class Finality { retrying, final };
 enum class InboxState { has_room, full };
 enum class Stop {
     now,         // what is unanswered stays in the outbox
-    gracefully,  // submissions under way are awaited first, if there is a session; nothing new is
-                 // submitted
+    gracefully,  // while the session lasts, what is in the outbox goes out and is answered first
 };
 
 // Hears what happens. Called on the engine's loop, never from within a call to the engine. May call
