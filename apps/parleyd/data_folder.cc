@@ -19,10 +19,11 @@ Error store_failed(const Error& cause) {
 }
 
 Result<void> make_folder(const std::string& path) {
-    std::error_code failure;
-    if (std::filesystem::is_directory(path, failure)) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) {
         return {};
     }
+    std::error_code failure;
     const auto parent = std::filesystem::path(path).parent_path();
     if (!parent.empty()) {
         std::filesystem::create_directories(parent, failure);
@@ -32,7 +33,7 @@ Result<void> make_folder(const std::string& path) {
         errno = failure ? failure.value() : errno;
         return unexpected(store_failed(file_error("the data folder cannot be made", path)));
     }
-    if (!std::filesystem::is_directory(path, failure)) {
+    if (!std::filesystem::is_directory(path, ignored)) {
         return unexpected(make_error(ErrorCode::store_failed,
                                      path + ": is no folder; --data names the data folder"));
     }

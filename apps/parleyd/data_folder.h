@@ -15,6 +15,11 @@ namespace parley::parleyd {
 //   LOCK               held while a server runs; names its process
 class DataFolder {
   public:
+    static std::string application_file_in(const std::string& path) {
+        return path + "/application.json";
+    }
+    static std::string control_socket_in(const std::string& path) { return path + "/control.sock"; }
+
     // Makes the folder (mode 0700) where there is none, and locks it. Errors: store_in_use, with
     // the process that has it if that is known; store_failed otherwise.
     static Result<std::unique_ptr<DataFolder>> open(const std::string& path);
@@ -22,8 +27,8 @@ class DataFolder {
     DataFolder& operator=(const DataFolder&) = delete;
     ~DataFolder();
 
-    std::string application_file() const { return path_ + "/application.json"; }
-    std::string control_socket() const { return path_ + "/control.sock"; }
+    std::string application_file() const { return application_file_in(path_); }
+    std::string control_socket() const { return control_socket_in(path_); }
     std::string store() const { return path_ + "/store"; }
 
   private:

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace parley::parleyd {
 namespace {
 
@@ -16,27 +18,13 @@ std::string name_of(std::string_view key, const std::map<std::string, std::strin
 
 std::vector<std::string> check_relations(const Settings& settings,
                                          const std::map<std::string, std::string>& where) {
-    const Limits& limits = settings.node.limits;
-    const ServerLimits& server = settings.node.server;
     std::vector<std::string> problems;
     const auto name = [&](std::string_view key) { return name_of(key, where); };
 
-    if (const auto least = smallest_frame_for(limits); limits.frame_bytes < least) {
-        problems.push_back(fmt::format(
-            "{} is {}: at least {} are needed, 6 x (limits.text_bytes {} + limits.header_bytes {}) "
-            "+ 4 x limits.recipient_bytes {} + 16384",
-            name("limits.frame_bytes"), limits.frame_bytes, least, limits.text_bytes,
-            limits.header_bytes, limits.recipient_bytes));
-    }
-    if (limits.inflight_bytes < limits.frame_bytes) {
-        problems.push_back(fmt::format("{} is {}: at least limits.frame_bytes, {}, is needed",
-                                       name("limits.inflight_bytes"), limits.inflight_bytes,
-                                       limits.frame_bytes));
-    }
-    if (server.rate_per_second > 0 && server.rate_burst < limits.recipients) {
-        problems.push_back(fmt::format("{} is {}: at least limits.recipients, {}, is needed",
-                                       name("limits.rate_burst"), server.rate_burst,
-                                       limits.recipients));
+    // The core names its fields; they are the keys of [limits].
+    for (const std::string& problem : server::check_options(settings.node)) {
+        const auto end = std::min(problem.find(' '), problem.size());
+        problems.push_back(name("limits." + problem.substr(0, end)) + problem.substr(end));
     }
     if (settings.tls_cert.empty() != settings.tls_key.empty()) {
         const bool has_cert = !settings.tls_cert.empty();
@@ -56,10 +44,6 @@ std::vector<std::string> check_relations(const Settings& settings,
             "{} is {}, which other machines can reach, and administration has no TLS: listen on "
             "127.0.0.1, or say --insecure-bind",
             name("admin.listen"), to_string(*settings.admin_listen)));
-    }
-    if (problems.empty()) {
-        // What only the core knows of.
-        problems = server::check_options(settings.node);
     }
     return problems;
 }

@@ -1,0 +1,230 @@
+// From arguments to an exit code. The wiring is in server.cc.
+
+#include "adapters/asio/tls_server.h"
+#include "application_file.h"
+#include "command_line.h"
+#include "control.h"
+#include "process.h"
+#include "server.h"
+#include "settings_file.h"
+#include "stderr_log.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+extern char** environ;
+
+namespace parley::parleyd {
+namespace {
+
+// A drain may take 8 s (drain.timeout), all of it 10 s (docs/cli.md).
+constexpr std::chrono::milliseconds kDrainMost{8'800};
+constexpr std::chrono::seconds kTeardownMost{1};
+
+void complain(const std::string& problem) {
+    std::fprintf(stderr, "parleyd: %s\n", problem.c_str());
+}
+
+std::map<std::string, std::string> environment() {
+    std::map<std::string, std::string> variables;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        const auto equals = text.find('=');
+        if (equals != std::string_view::npos) {
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+        }
+    }
+    return variables;
+}
+
+// All sources, read now.
+Loaded load(const CommandLine& line) {
+    const auto variables = environment();
+    SettingsFile file;
+    if (line.config_file) {
+        file = read_settings_file(*line.config_file);
+    } else if (const auto named = variables.find("PARLEY_CONFIG"); named != variables.end()) {
+        file = read_settings_file(named->second);
+    }
+    return load_settings(file.given, std::move(file.problems), variables, line.given);
+}
+
+int check(Loaded loaded) {
+    const Settings& settings = loaded.settings;
+    // A half-read configuration would name files that nobody meant.
+    if (loaded.problems.empty()) {
+        const auto note = [&](const auto& result) {
+            if (!result) {
+                loaded.problems.push_back(result.error().description);
+            }
+        };
+        if (!settings.tls_cert.empty()) {
+            note(asio::TlsServer::load(settings.tls_cert, settings.tls_key));
+        }
+        std::error_code ignored;
+        if (const std::string application = DataFolder::application_file_in(settings.data);
+            std::filesystem::exists(application, ignored)) {
+            note(read_application(application, settings.node.issuer_prefix));
+        }
+        if (std::filesystem::exists(settings.data, ignored) &&
+            !std::filesystem::is_directory(settings.data, ignored)) {
+            loaded.problems.push_back(settings.data +
+                                      ": is no folder; --data names the data folder");
+        }
+    }
+    for (const std::string& variable : loaded.unknown_variables) {
+        complain("note: " + variable + " is set and means nothing to parleyd");
+    }
+    for (const std::string& problem : loaded.problems) {
+        complain(problem);
+    }
+    if (!loaded.problems.empty()) {
+        return exit_code::kUsage;
+    }
+    std::puts("parleyd: the configuration is valid");
+    return exit_code::kOk;
+}
+
+int exit_code_of(const Error& error) {
+    switch (error.code) {
+        case ErrorCode::store_in_use:
+            return exit_code::kInUse;
+        case ErrorCode::store_failed:
+            return exit_code::kStore;
+        default:
+            return exit_code::kUsage;
+    }
+}
+
+// SIGHUP: what can change in a running server.
+void reload(const CommandLine& line, Server& server, StderrLog& sink) {
+    const Logger log(sink);
+    const Loaded loaded = load(line);
+    for (const std::string& problem : loaded.problems) {
+        log.warn("settings.not_reloaded", {{"problem", problem}});
+    }
+    if (loaded.problems.empty()) {
+        sink.set_level(loaded.settings.log_level);
+    }
+    if (const auto done = server.reload_certificate(); !done) {
+        log.warn("certificate.not_reloaded", {{"problem", done.error().description}});
+    }
+    log.info("server.reloaded", {{"level", to_string(loaded.settings.log_level)}});
+}
+
+void say_ready(const Server& server) {
+    if (const auto admin = server.administration()) {
+        std::printf("parleyd admin on %s\n", to_string(*admin).c_str());
+    }
+    std::printf("parleyd ready on %s\n", to_string(server.listening()).c_str());
+    std::fflush(stdout);
+}
+
+void drain(Server& server, Events& events, const Logger& log) {
+    using Event = Events::Event;
+    log.info("server.draining");
+    const auto latest = std::chrono::steady_clock::now() + kDrainMost;
+    server.drain([&events] { events.notify(); });
+    for (;;) {
+        switch (events.wait_until(latest)) {
+            case Event::notified:
+                log.info("server.drained");
+                return;
+            case Event::terminate:
+                // Nothing that was said is lost by this.
+                log.warn("server.forced");
+                ::_exit(exit_code::kOk);
+            case Event::timed_out:
+                log.warn("server.drain_timed_out");
+                ::_exit(exit_code::kOk);
+            case Event::reload:
+                break;
+        }
+    }
+}
+
+int run(const CommandLine& line, const Loaded& loaded) {
+    Events events;
+    StderrLog sink(loaded.settings.log_level, loaded.settings.log_format);
+    const Logger log(sink);
+    for (const std::string& variable : loaded.unknown_variables) {
+        log.warn("settings.unknown_variable", {{"name", variable}});
+    }
+    Server server(loaded.settings, raise_descriptor_limit(), sink);
+    if (const auto opened = server.open(); !opened) {
+        complain(opened.error().description);
+        return exit_code_of(opened.error());
+    }
+    server.run();
+    say_ready(server);
+    for (;;) {
+        const Events::Event event = events.wait();
+        if (event == Events::Event::terminate) {
+            break;
+        }
+        if (event == Events::Event::reload) {
+            reload(line, server, sink);
+        }
+    }
+    drain(server, events, log);
+    Events::end_process_on_signal_or_after(kTeardownMost);
+    return exit_code::kOk;
+}
+
+// By the running server, or where there is none by opening the store.
+int confirm_clock(const Settings& settings) {
+    Result<void> done =
+        post_to_control(DataFolder::control_socket_in(settings.data), kConfirmClock);
+    std::error_code ignored;
+    if (!done && done.error().code == ErrorCode::connection_refused &&
+        std::filesystem::exists(DataFolder::application_file_in(settings.data), ignored)) {
+        StderrLog sink(LogLevel::warn, settings.log_format);
+        done = Server(settings, raise_descriptor_limit(), sink).confirm_clock();
+    }
+    if (!done) {
+        complain(done.error().description);
+        return exit_code_of(done.error());
+    }
+    std::puts("parleyd: the clock is confirmed");
+    return exit_code::kOk;
+}
+
+int start(int argc, const char* const* argv) {
+    const CommandLine line = parse_command_line(argc, argv);
+    if (line.problem) {
+        complain(*line.problem);
+        return exit_code::kUsage;
+    }
+    if (line.command == Command::print) {
+        std::fputs(line.text.c_str(), stdout);
+        return exit_code::kOk;
+    }
+    Loaded loaded = load(line);
+    if (line.command == Command::check) {
+        return check(std::move(loaded));
+    }
+    for (const std::string& problem : loaded.problems) {
+        complain(problem);
+    }
+    if (!loaded.problems.empty()) {
+        return exit_code::kUsage;
+    }
+    return line.command == Command::confirm_clock ? confirm_clock(loaded.settings)
+                                                  : run(line, loaded);
+}
+
+}  // namespace
+}  // namespace parley::parleyd
+
+int main(int argc, char** argv) {
+    try {
+        return parley::parleyd::start(argc, argv);
+    } catch (const std::exception& error) {
+        // Out of memory, for one: the rest is returned.
+        std::fprintf(stderr, "parleyd: cannot go on: %s\n", error.what());
+        return parley::parleyd::exit_code::kStore;
+    }
+}

@@ -1,0 +1,205 @@
+#include "server.h"
+
+#include "adapters/asio/acceptor.h"
+#include "application_file.h"
+#include "base/try.h"
+#include "process.h"
+#include "table.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace parley::parleyd {
+namespace {
+
+// For the store's files, administration, and what else is open.
+constexpr std::uint64_t kOtherDescriptors = 1024;
+constexpr std::size_t kAdminConnections = 64;
+
+// Nothing may be said after a write whose outcome nobody knows: the process ends here and now,
+// before any answer that waits can leave. The next start reads what the disk really has.
+[[noreturn]] void end_after_fatal_write(const Logger& log, const Error& error) {
+    log.error("store.write_failed", {{"error", error.description}});
+    std::fprintf(stderr,
+                 "parleyd: the store cannot be written: %s; nothing more is answered; see to the "
+                 "disk and start again\n",
+                 error.description.c_str());
+    ::_exit(exit_code::kFatalWrite);
+}
+
+asio::ListenOptions listen_at(const Address& address) {
+    asio::ListenOptions options;
+    options.host = address.host;
+    options.port = address.port;
+    return options;
+}
+
+}  // namespace
+
+Server::Server(const Settings& settings, std::uint64_t descriptors, LogSink& log)
+    : settings_(settings), descriptors_(descriptors), log_(log) {}
+
+Server::~Server() {
+    stop();
+}
+
+Result<void> Server::open() {
+    PARLEY_CHECK(open_folder());
+    const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+    const unsigned threads = settings_.threads != 0 ? settings_.threads : std::max(1u, cores - 1);
+    for (unsigned i = 0; i < threads; ++i) {
+        loops_.push_back(std::make_unique<asio::AsioLoop>());
+    }
+    // Before the store: a wrong certificate or application file is found without its recovery.
+    PARLEY_TRY(auto application, load_or_make_application(folder_->application_file(),
+                                                          settings_.node.issuer_prefix, entropy_));
+    if (!settings_.tls_cert.empty()) {
+        PARLEY_TRY(tls_, asio::TlsServer::load(settings_.tls_cert, settings_.tls_key));
+    }
+    PARLEY_CHECK(open_store());
+    open_node(std::move(application));
+    PARLEY_CHECK(open_administration());
+    PARLEY_CHECK(open_public());
+    return {};
+}
+
+Result<void> Server::confirm_clock() {
+    PARLEY_CHECK(open_folder());
+    PARLEY_CHECK(open_store());
+    store_->confirm_clock();
+    store_->drain([this] { store_loop_->stop(); });
+    store_loop_->run();
+    return {};
+}
+
+Result<void> Server::open_folder() {
+    PARLEY_TRY(folder_, DataFolder::open(settings_.data));
+    store_loop_ = std::make_unique<asio::AsioLoop>();
+    return {};
+}
+
+Result<void> Server::open_store() {
+    PARLEY_TRY(table_, open_table(settings_, folder_->store(), *store_loop_, entropy_, log_));
+    mailbox::LogStoreOptions options;
+    options.retention = settings_.node.limits.retention;
+    options.retry_window = settings_.node.limits.retry_window;
+    options.quota_pending_bytes = settings_.node.server.quota_pending_bytes;
+    options.quota_retained_bytes = settings_.node.server.quota_retained_bytes;
+    options.devices = settings_.node.server.devices;
+    options.hold_for_unknown = settings_.unknown_recipients == UnknownRecipients::hold;
+    options.on_fatal = [log = log_](const Error& error) { end_after_fatal_write(log, error); };
+    auto opened = mailbox::LogStore::open(*table_, *store_loop_, clock_, std::move(options), log_);
+    if (!opened) {
+        return unexpected(make_error(ErrorCode::store_failed, opened.error().description));
+    }
+    store_ = std::move(opened).value();
+    return {};
+}
+
+void Server::open_node(server::Application application) {
+    server::NodeOptions options = settings_.node;
+    const auto loops = static_cast<std::uint32_t>(loops_.size());
+    // Somewhat below what the acceptor takes: those in between are told why they are sent away.
+    options.connections_per_loop = std::max(1u, connection_limit() / 16 * 15 / loops);
+    std::vector<server::Node::Place> places;
+    for (const auto& loop : loops_) {
+        places.push_back({loop.get(), store_->door(*loop)});
+    }
+    node_ = std::make_unique<server::Node>(std::move(options), std::vector{std::move(application)},
+                                           std::move(places), clock_, entropy_, log_);
+}
+
+Result<void> Server::open_public() {
+    asio::ListenOptions options = listen_at(settings_.listen);
+    const std::size_t frame = settings_.node.limits.frame_bytes;
+    using Kind = asio::Subprotocol::Kind;
+    // A JSON frame may be twice as long (spec/wire.md).
+    options.subprotocols = {{"parley.v1.proto", Kind::binary, frame},
+                            {"parley.v1.json", Kind::text, 2 * frame}};
+    options.tls = tls_;
+    options.max_connections = connection_limit();
+    std::vector<asio::LoopHandlers> handlers;
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        handlers.push_back({loops_[i].get(), &node_->channels(i), &node_->public_requests(i)});
+    }
+    PARLEY_TRY(public_, asio::listen(std::move(options), std::move(handlers), log_));
+    return {};
+}
+
+Result<void> Server::open_administration() {
+    const auto open = [this](asio::ListenOptions options, io::RequestHandler& requests) {
+        options.max_connections = kAdminConnections;
+        return asio::listen(std::move(options), {{loops_.front().get(), nullptr, &requests}}, log_);
+    };
+    io::RequestHandler& everywhere = node_->admin_requests(0);
+    control_requests_ = std::make_unique<ControlRequests>(*store_, everywhere);
+    asio::ListenOptions control;
+    control.unix_path = folder_->control_socket();
+    PARLEY_TRY(control_, open(std::move(control), *control_requests_));
+    if (settings_.admin_listen) {
+        PARLEY_TRY(admin_, open(listen_at(*settings_.admin_listen), everywhere));
+    }
+    return {};
+}
+
+std::uint32_t Server::connection_limit() const {
+    const std::uint64_t other = std::min(kOtherDescriptors, descriptors_ / 4);
+    const std::uint64_t most = std::max<std::uint64_t>(descriptors_ - other, 16);
+    const std::uint64_t wanted = settings_.connections == 0 ? most : settings_.connections;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>({wanted, most, UINT32_MAX}));
+}
+
+void Server::run() {
+    if (settings_.connections > connection_limit()) {
+        log_.warn("server.connections_capped",
+                  {{"wanted", settings_.connections}, {"open_files", descriptors_}});
+    }
+    threads_.emplace_back([this] { store_loop_->run(); });
+    for (const auto& loop : loops_) {
+        threads_.emplace_back([&loop] { loop->run(); });
+    }
+    log_.info("server.started", {{"threads", std::uint64_t{loops_.size()}},
+                                 {"connections", connection_limit()},
+                                 {"tls", tls_ != nullptr}});
+}
+
+void Server::drain(Task drained) {
+    loops_.front()->post([this] { public_->stop(); });
+    // First the sessions, so that what they submitted is answered; then what the store has taken.
+    node_->drain([this, drained = std::move(drained)]() mutable {
+        store_loop_->post(
+            [this, drained = std::move(drained)]() mutable { store_->drain(std::move(drained)); });
+    });
+}
+
+Result<void> Server::reload_certificate() {
+    return tls_ ? tls_->reload() : Result<void>();
+}
+
+Address Server::listening() const {
+    return {settings_.listen.host, public_->port()};
+}
+
+std::optional<Address> Server::administration() const {
+    if (!admin_) {
+        return std::nullopt;
+    }
+    return Address{settings_.admin_listen->host, admin_->port()};
+}
+
+void Server::stop() {
+    if (store_loop_) {
+        store_loop_->stop();
+    }
+    for (const auto& loop : loops_) {
+        loop->stop();
+    }
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+}
+
+}  // namespace parley::parleyd

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "adapters/asio/clock.h"
+#include "adapters/asio/entropy.h"
+#include "adapters/asio/loop.h"
+#include "adapters/asio/tls_server.h"
+#include "control.h"
+#include "data_folder.h"
+#include "io/acceptor.h"
+#include "mailbox/log_store.h"
+#include "mailbox/table.h"
+#include "server/node.h"
+#include "settings.h"
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace parley::parleyd {
+
+// The server, wired: one loop and thread for the store's writer, one for each share of the
+// connections. Belongs to the main thread, which is none of these.
+//
+//   open()   everything stands, connections wait in the kernel
+//   run()    the threads run
+//   drain()  sessions are sent away, what was taken is committed; `drained` runs on some thread
+//   (destroy) the threads are stopped, then all is taken down in the reverse order
+class Server {
+  public:
+    // `log` outlives the server. The descriptor limit bounds the connections.
+    Server(const Settings& settings, std::uint64_t descriptors, LogSink& log);
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    ~Server();
+
+    // Errors, each with one line for people: store_in_use (the data folder), store_failed (the
+    // store), invalid_argument (addresses, certificate, application file).
+    Result<void> open();
+    void run();
+    // Once, after run().
+    void drain(Task drained);
+    // Instead of all of these, where no server runs: tells the store that the wall clock is right
+    // (R17). Errors as of open().
+    Result<void> confirm_clock();
+
+    // Reads the certificate again; without TLS no effect. On an error the old one stays.
+    Result<void> reload_certificate();
+
+    // With the real ports. After open().
+    Address listening() const;
+    std::optional<Address> administration() const;
+
+  private:
+    Result<void> open_folder();
+    Result<void> open_store();
+    void open_node(server::Application application);
+    Result<void> open_public();
+    Result<void> open_administration();
+    std::uint32_t connection_limit() const;
+    void stop();
+
+    const Settings settings_;
+    const std::uint64_t descriptors_;
+    const Logger log_;
+
+    // In the order of dependence: what stands below uses what stands above.
+    asio::SystemWallClock clock_;
+    asio::SystemEntropy entropy_;
+    std::unique_ptr<DataFolder> folder_;
+    std::unique_ptr<asio::AsioLoop> store_loop_;
+    std::vector<std::unique_ptr<asio::AsioLoop>> loops_;
+    std::unique_ptr<mailbox::Table> table_;
+    std::unique_ptr<mailbox::LogStore> store_;
+    std::unique_ptr<server::Node> node_;
+    std::unique_ptr<ControlRequests> control_requests_;
+    std::shared_ptr<asio::TlsServer> tls_;
+    std::unique_ptr<io::Acceptor> public_;
+    std::unique_ptr<io::Acceptor> admin_;
+    std::unique_ptr<io::Acceptor> control_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace parley::parleyd

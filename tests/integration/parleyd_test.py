@@ -1,0 +1,423 @@
+"""The program parleyd as docs/cli.md describes it: options, files, lines, signals and exit codes."""
+
+import asyncio
+import http.client
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
+from parley_json import Device  # noqa: E402
+
+BINARY = os.environ.get("PARLEYD", "parleyd")
+SECONDS = 30  # no step takes nearly as long; a test that waits longer has failed
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=SECONDS)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(self.path)
+
+
+class Parleyd:
+    """One process, with its standard error in a file so that it never waits for us."""
+
+    def __init__(self, folder, *arguments, environment=None, prepare=None):
+        self.data = pathlib.Path(folder) / "data"
+        self.log = tempfile.TemporaryFile("w+", dir=folder)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY")}
+        self.process = subprocess.Popen(
+            [BINARY, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=folder,
+            env={**clean, **(environment or {})}, preexec_fn=prepare)
+        self.port = self.admin_port = None
+        self.lines = []
+
+    def wait_ready(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if match := re.fullmatch(r"parleyd admin on \S+:(\d+)\n", line):
+                self.admin_port = int(match.group(1))
+            if match := re.fullmatch(r"parleyd ready on \S+:(\d+)\n", line):
+                self.port = int(match.group(1))
+                return self
+        raise AssertionError(f"parleyd ended with {self.process.wait(SECONDS)}:\n{self.errors()}")
+
+    def errors(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def wait_logged(self, text):
+        deadline = time.monotonic() + SECONDS
+        while text not in self.errors():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{text!r} is not in the log:\n{self.errors()}")
+            time.sleep(0.02)
+
+    def wait(self):
+        code = self.process.wait(SECONDS)
+        self.process.stdout.close()
+        return code
+
+    def end(self, signal_number=signal.SIGTERM):
+        self.process.send_signal(signal_number)
+        return self.wait()
+
+    def control(self, target, method="GET"):
+        connection = UnixConnection(str(self.data / "control.sock"))
+        connection.request(method, target)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status, body
+
+    # What parley_json.Device wants to know of a server.
+    @property
+    def application(self):
+        return json.loads((self.data / "application.json").read_text())
+
+    @property
+    def url(self):
+        return f"ws://127.0.0.1:{self.port}/v1/connect"
+
+
+class ProgramTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="parleyd-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.data = self.folder / "data"
+
+    def start(self, *arguments, **options):
+        program = Parleyd(self.folder, *arguments, **options)
+
+        def clean():
+            if program.process.poll() is None:
+                program.process.kill()
+                program.process.wait()
+            program.process.stdout.close()
+            program.log.close()
+        self.addCleanup(clean)
+        return program
+
+    def serve(self, *arguments, **options):
+        return self.start("--data", "data", "--listen", "127.0.0.1:0", *arguments, **options).wait_ready()
+
+    def refuse(self, code, *arguments, **options):
+        """Starts what must end with this code and one line on standard error; returns the line."""
+        program = self.start(*arguments, **options)
+        self.assertEqual(program.wait(), code, program.errors())
+        errors = program.errors()
+        said = [line for line in errors.splitlines() if line.startswith("parleyd: ")]
+        self.assertEqual(len(said), 1, errors)
+        return said[0]
+
+    def make_certificate(self, name):
+        certificate, key = self.folder / "server.crt", self.folder / "server.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out",
+             str(certificate)], check=True, capture_output=True)
+        return str(certificate), str(key)
+
+
+class Options(ProgramTest):
+    def test_help_and_version_end_with_0(self):
+        for flag, text in (("--help", "--unknown-recipients"), ("--version", "parleyd 0")):
+            program = self.start(flag)
+            self.assertIn(text, program.process.stdout.read())
+            self.assertEqual(program.wait(), 0)
+            self.assertEqual(program.errors(), "")
+
+    def test_a_mistake_is_one_line_and_code_2(self):
+        (self.folder / "typo.toml").write_text("\n[limits]\ndevises = 3\n")
+        (self.folder / "not.toml").write_text("listen = = 1\n")
+        (self.folder / "small.toml").write_text("[limits]\nframe_bytes = 1000\n")
+        for arguments, said in (
+                (["--lisen", "x"], "--lisen"),
+                (["nonsense"], "nonsense"),
+                (["--data"], "--data"),
+                (["--retention", "soon"], '--retention: found "soon"'),
+                (["--listen", "7700"], '--listen: found "7700"'),
+                (["--engine", "abacus"], '--engine: found "abacus"'),
+                (["--threads", "-1"], "--threads"),
+                (["--tls-cert", "x"], "without tls.key"),
+                (["--listen", "0.0.0.0:0"], "--insecure-bind"),
+                (["--admin-listen", "0.0.0.0:0"], "--insecure-bind"),
+                (["--config", "none.toml"], "none.toml: cannot be read"),
+                (["--config", "typo.toml"], "typo.toml:3: limits.devises"),
+                (["--config", "not.toml"], "not.toml:1"),
+                (["--config", "small.toml"], "limits.frame_bytes (small.toml:2)"),
+                (["--config", "."], "Is a directory")):
+            for command in ([], ["check"]):
+                with self.subTest(arguments=command + arguments):
+                    self.assertIn(said, self.refuse(2, *command, *arguments))
+        self.assertIn("PARLEY_THREADS", self.refuse(2, environment={"PARLEY_THREADS": "many"}))
+        self.assertIn("gone.toml", self.refuse(2, environment={"PARLEY_CONFIG": "gone.toml"}))
+        self.assertFalse((self.folder / "parley-data").exists())
+
+    def test_check_reports_every_mistake_and_starts_nothing(self):
+        (self.folder / "p.toml").write_text('retention = "x"\nlissten = 1\n')
+        program = self.start("check", "--config", "p.toml", "--threads", "x", environment={"PARLEY_ENGINE": "x"})
+        self.assertEqual(program.wait(), 2)
+        lines = program.errors().splitlines()
+        self.assertEqual(len(lines), 4, lines)
+        for line, said in zip(lines, ("p.toml:1: retention", "p.toml:2: lissten", "PARLEY_ENGINE", "--threads")):
+            self.assertIn(said, line)
+        program = self.start("check", "--data", "data")
+        self.assertIn("valid", program.process.stdout.read())
+        self.assertEqual(program.wait(), 0)
+        self.assertFalse(self.data.exists())
+
+    def test_check_looks_into_the_files_that_are_named(self):
+        self.assertIn("none.crt", self.refuse(2, "check", "--tls-cert", "none.crt", "--tls-key", "none.key"))
+        self.data.mkdir()
+        (self.data / "application.json").write_text("{}")
+        self.assertIn("application.json", self.refuse(2, "check", "--data", "data"))
+
+    def test_a_flag_wins_over_the_environment_and_that_over_the_file(self):
+        (self.folder / "p.toml").write_text('listen = "127.0.0.1:1"\ndata = "from-file"\n[log]\nformat = "text"\n')
+        self.start("--config", "p.toml", "--listen", "127.0.0.1:0",
+                   environment={"PARLEY_DATA": "from-variable", "PARLEY_LISTEN": "127.0.0.1:2"}).wait_ready()
+        self.assertTrue((self.folder / "from-variable" / "application.json").exists())
+        self.assertFalse((self.folder / "from-file").exists())
+
+
+class Start(ProgramTest):
+    def test_it_says_where_it_listens(self):
+        server = self.serve("--admin-listen", "127.0.0.1:0")
+        self.assertEqual(server.lines, [f"parleyd admin on 127.0.0.1:{server.admin_port}\n",
+                                        f"parleyd ready on 127.0.0.1:{server.port}\n"])
+        for port, target, status in ((server.port, "/healthz", 200), (server.port, "/metrics", 404),
+                                     (server.admin_port, "/metrics", 200), (server.admin_port, "/nowhere", 404)):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+            connection.request("GET", target)
+            self.assertEqual(connection.getresponse().status, status, target)
+            connection.close()
+
+    def test_ipv6_has_brackets(self):
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError:
+            self.skipTest("this machine has no IPv6")
+        server = self.start("--data", "data", "--listen", "[::1]:0").wait_ready()
+        self.assertEqual(server.lines, [f"parleyd ready on [::1]:{server.port}\n"])
+
+    def test_the_application_is_made_once_and_kept(self):
+        server = self.serve()
+        file = self.data / "application.json"
+        first = file.read_text()
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.data.stat().st_mode), 0o700)
+        application = json.loads(first)
+        self.assertEqual(sorted(application), ["applicationKey", "applicationSecret", "issuer"])
+        self.assertEqual(application["issuer"], "//rtc.sinch.com/applications/" + application["applicationKey"])
+        self.assertEqual(server.end(), 0)
+        self.serve().end(signal.SIGKILL)
+        self.serve()
+        self.assertEqual(file.read_text(), first)
+
+    def test_a_broken_application_file_is_code_2_and_stays(self):
+        self.data.mkdir()
+        (self.data / "application.json").write_text("{")
+        self.assertIn("application.json", self.refuse(2, "--data", "data", "--listen", "127.0.0.1:0"))
+        self.assertEqual((self.data / "application.json").read_text(), "{")
+
+    def test_a_second_server_on_the_data_is_code_3(self):
+        server = self.serve()
+        line = self.refuse(3, "--data", "data", "--listen", "127.0.0.1:0")
+        self.assertIn(f"process {server.process.pid}", line)
+        self.assertEqual(server.control("/readyz")[0], 200)
+
+    def test_an_address_in_use_is_code_2(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.assertIn(str(port), self.refuse(2, "--data", "data", "--listen", f"127.0.0.1:{port}"))
+            self.assertIn(str(port), self.refuse(
+                2, "--data", "data", "--listen", "127.0.0.1:0", "--admin-listen", f"127.0.0.1:{port}"))
+
+    def test_an_address_of_another_machine_is_code_2(self):
+        self.assertIn("192.0.2.1", self.refuse(2, "--data", "data", "--listen", "192.0.2.1:0", "--insecure-bind"))
+
+    def test_a_store_that_cannot_be_opened_is_code_4(self):
+        self.serve().end()
+        broken = 0
+        for file in self.data.rglob("CURRENT"):
+            file.write_text("garbage\n")
+            broken += 1
+        self.assertEqual(broken, 1)
+        self.assertIn("store", self.refuse(4, "--data", "data", "--listen", "127.0.0.1:0"))
+        (self.folder / "file").write_text("")
+        self.assertIn("no folder", self.refuse(4, "--data", "file", "--listen", "127.0.0.1:0"))
+
+
+class Tls(ProgramTest):
+    def subject(self, port):
+        context = ssl.create_default_context(cafile=str(self.folder / "server.crt"))
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+            with context.wrap_socket(connection, server_hostname="127.0.0.1") as stream:
+                return dict(pair[0] for pair in stream.getpeercert()["subject"])["commonName"]
+
+    def test_bad_files_are_code_2(self):
+        certificate, key = self.make_certificate("first")
+        (self.folder / "text.pem").write_text("hello")
+        self.make_certificate("second")
+        other = self.folder / "other.key"
+        (self.folder / "server.key").rename(other)
+        self.make_certificate("third")
+        for cert_file, key_file, named in ((certificate, "none.key", "none.key"), ("none.crt", key, "none.crt"),
+                                           ("text.pem", key, "text.pem"), (certificate, str(other), "other.key")):
+            with self.subTest(cert=cert_file, key=key_file):
+                self.assertIn(named, self.refuse(2, "--data", "data", "--listen", "127.0.0.1:0", "--tls-cert", cert_file,
+                                                 "--tls-key", key_file))
+
+    def test_sighup_reads_the_certificate_again(self):
+        certificate, key = self.make_certificate("first")
+        server = self.serve("--tls-cert", certificate, "--tls-key", key)
+        self.assertEqual(self.subject(server.port), "first")
+        self.make_certificate("second")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_logged("server.reloaded")
+        self.assertEqual(self.subject(server.port), "second")
+        good = pathlib.Path(certificate).read_text()
+        pathlib.Path(certificate).write_text("broken")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_logged("certificate.not_reloaded")
+        pathlib.Path(certificate).write_text(good)
+        self.assertEqual(self.subject(server.port), "second")
+        self.assertEqual(server.end(), 0)
+
+
+class Signals(ProgramTest):
+    def test_sighup_reads_the_log_level_again(self):
+        config = self.folder / "p.toml"
+        config.write_text('[log]\nlevel = "warn"\nformat = "json"\n')
+        server = self.serve("--config", "p.toml")
+        config.write_text('[log]\nlevel = "info"\nformat = "json"\n')
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_logged("server.reloaded")
+        config.write_text("nonsense")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_logged("settings.not_reloaded")
+        self.assertEqual(server.end(), 0)
+        for line in server.errors().splitlines():
+            self.assertEqual(list(json.loads(line)), ["ts", "level", "event", "fields"])
+
+    def test_sigterm_and_sigint_end_with_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            server = self.serve()
+            began = time.monotonic()
+            self.assertEqual(server.end(number), 0)
+            self.assertLess(time.monotonic() - began, 10)
+
+    def test_a_drain_says_goodbye(self):
+        server = self.serve()
+
+        async def talk():
+            bob = Device(server, "bob")
+            await bob.connect()
+            server.process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(bob.reader, SECONDS)
+            self.assertEqual(bob.goodbye["error"]["code"], 3002)
+        asyncio.run(talk())
+        self.assertEqual(server.wait(), 0)
+
+    def test_peers_that_do_not_read_delay_the_end_by_less_than_10_seconds(self):
+        server = self.serve()
+        silent = socket.create_connection(("127.0.0.1", server.port), SECONDS)
+        self.addCleanup(silent.close)
+        began = time.monotonic()
+        self.assertEqual(server.end(), 0)
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_a_closed_standard_output_or_error_does_not_end_it(self):
+        server = self.serve()
+        server.process.stdout.close()
+        server.process.send_signal(signal.SIGPIPE)
+        self.assertEqual(server.control("/readyz")[0], 200)
+
+
+class Administration(ProgramTest):
+    def test_the_control_socket_is_private_and_answers(self):
+        server = self.serve()
+        mode = (self.data / "control.sock").stat().st_mode
+        self.assertTrue(stat.S_ISSOCK(mode))
+        self.assertEqual(stat.S_IMODE(mode), 0o600)
+        for target in ("/healthz", "/readyz"):
+            status, body = server.control(target)
+            self.assertEqual(status, 200)
+            json.loads(body)
+        status, body = server.control("/metrics")
+        self.assertEqual(status, 200)
+        self.assertRegex(body, r"(?m)^parley_\w+ \d")
+        status, body = server.control("/nowhere")
+        self.assertEqual((status, json.loads(body)["errorCode"]), (404, 404))
+        status, body = server.control("/metrics", "DELETE")
+        self.assertEqual((status, json.loads(body)["errorCode"]), (405, 405))
+
+
+class FatalWrite(ProgramTest):
+    def test_a_write_that_fails_is_code_5_and_the_next_start_recovers(self):
+        self.serve().end()
+
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, 256 * 1024))
+        server = self.serve("--config", self.unlimited(), prepare=small_files)
+        accepted = asyncio.run(self.fill(server))
+        self.assertEqual(server.wait(), 5)
+        said = [line for line in server.errors().splitlines() if line.startswith("parleyd: ")]
+        self.assertEqual(len(said), 1, server.errors())
+        again = self.serve()
+        self.assertEqual(asyncio.run(self.read_all(again, accepted)), accepted)
+        self.assertEqual(again.end(), 0)
+
+    def unlimited(self):
+        (self.folder / "p.toml").write_text("[limits]\nrate_per_second = 0\n")
+        return "p.toml"
+
+    async def fill(self, server):
+        """Sends until the server is gone; returns the texts that it had accepted."""
+        bob, alice = Device(server, "bob"), Device(server, "alice")
+        await bob.connect()
+        await bob.close()
+        await alice.connect()
+        texts = {}
+        try:
+            for number in range(1000):
+                text = f"{number:04} " + "x" * 2000
+                texts[await alice.submit(["bob"], text)] = text
+        except Exception:
+            pass
+        await asyncio.wait_for(alice.reader, SECONDS)
+        return [texts[r["messageId"]] for r in alice.results if "error" not in r["recipients"][0]]
+
+    async def read_all(self, server, accepted):
+        bob = Device(server, "bob")
+        await bob.connect()
+        await bob.until(lambda: len(bob.incoming()) >= len(accepted), SECONDS, f"{len(accepted)} messages")
+        texts = bob.incoming()
+        await bob.close()
+        # What was stored and not answered any more may be there as well.
+        return texts[:len(accepted)]
+
+
+if __name__ == "__main__":
+    unittest.main()
