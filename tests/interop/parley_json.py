@@ -122,7 +122,7 @@ class Device:
         self.goodbye = None
         self.socket = await websockets.connect(
             self.server.url, subprotocols=["parley.v1.json"], max_size=None, ping_interval=None, compression=None)
-        hello = {"token": token or make_token(self.server.application, self.user), "deviceId": self.device_id,
+        hello = {"token": make_token(self.server.application, self.user) if token is None else token, "deviceId": self.device_id,
                  "supportsMessaging": self.messaging, "sdk": "interop/1"}
         if self.cursor is not None:
             hello["cursor"] = {"epoch": self.cursor[0], "sequence": str(self.cursor[1])}
