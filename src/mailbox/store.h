@@ -16,7 +16,7 @@
 
 // The mailboxes: one append-only log per user, durable before anything is said of it. An event is
 // opaque bytes with a sequence, a time and a key. The contract is prose here and the conformance
-// suite in store_conformance.h; every engine passes it.
+// suite in testing/store_conformance.h; every engine passes it.
 namespace parley::mailbox {
 
 // What makes two appends "the same": a known key stores nothing and answers with the first sequence

@@ -73,7 +73,7 @@ struct ScanOptions {
 
 // What an embedded engine must do, and no more: ordered keys, and batches that are durable before
 // they are said to be. LogStore (log_store.h) makes a mailbox::Store of it. The conformance suite
-// in table_conformance.h holds for every engine.
+// in testing/table_conformance.h holds for every engine.
 class Table {
   public:
     using CommitDone = UniqueFunction<void(Result<void>)>;
