@@ -68,8 +68,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
         option->type_name(std::string(kFlags[i].placeholder));
         options.emplace_back(&kFlags[i], option);
     }
-    auto* insecure = app.add_flag_callback(
-        "--insecure-bind", [] {}, "Allow to listen beyond loopback without TLS");
+    bool is_insecure = false;
+    auto* insecure =
+        app.add_flag("--insecure-bind", is_insecure, "Allow to listen beyond loopback without TLS");
     auto* check = app.add_subcommand(
         "check", "Read and validate the configuration, say what is wrong, start nothing");
     auto* clock = app.add_subcommand("clock", "The clock that retention goes by");
@@ -91,6 +92,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
         line.command = Command::print;
         line.text = "parleyd " PARLEY_VERSION "\n";
         return line;
+    } catch (const CLI::ArgumentMismatch& error) {
+        const std::string what = error.what();
+        line.problem = what.substr(0, what.find(':')) + ": wants a value";
+        return line;
     } catch (const CLI::ParseError& error) {
         line.problem = one_line(error.what()) + " (parleyd --help lists the options)";
         return line;
@@ -106,7 +111,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
         }
     }
     if (insecure->count() > 0) {
-        line.given.push_back({"insecure_bind", "true", "--insecure-bind"});
+        line.given.push_back({"insecure_bind", is_insecure ? "true" : "false", "--insecure-bind"});
     }
     if (check->parsed()) {
         line.command = Command::check;

@@ -78,6 +78,16 @@ TEST(CommandLine, OfAnOptionGivenTwiceTheLastCounts) {
     EXPECT_EQ(line.given[0].value, "second");
 }
 
+TEST(CommandLine, ASwitchCanBeSaidToBeOff) {
+    for (const auto& [argument, value] : {std::pair{"--insecure-bind", "true"},
+                                          {"--insecure-bind=true", "true"},
+                                          {"--insecure-bind=false", "false"}}) {
+        const CommandLine line = parse({argument});
+        ASSERT_EQ(line.given.size(), 1u) << argument;
+        EXPECT_EQ(line.given[0].value, value) << argument;
+    }
+}
+
 TEST(CommandLine, HelpAndVersionArePrinted) {
     EXPECT_EQ(parse({"--version"}).text, "parleyd " PARLEY_VERSION "\n");
     for (const auto& arguments :

@@ -7,6 +7,9 @@
 namespace parley::parleyd {
 namespace {
 
+// control.sock must fit the address of a Unix socket.
+constexpr std::size_t kLongestData = 107 - std::string_view("/control.sock").size();
+
 // The key, and where it was given if it was.
 std::string name_of(std::string_view key, const std::map<std::string, std::string>& where) {
     const auto found = where.find(std::string(key));
@@ -44,6 +47,12 @@ std::vector<std::string> check_relations(const Settings& settings,
             "{} is {}, which other machines can reach, and administration has no TLS: listen on "
             "127.0.0.1, or say --insecure-bind",
             name("admin.listen"), to_string(*settings.admin_listen)));
+    }
+    if (settings.data.size() > kLongestData) {
+        problems.push_back(fmt::format(
+            "{} has {} characters: at most {} leave room for control.sock in it; a path from the "
+            "working directory may be shorter",
+            name("data"), settings.data.size(), kLongestData));
     }
     return problems;
 }

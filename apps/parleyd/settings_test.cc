@@ -180,6 +180,12 @@ TEST(Settings, BeyondLoopbackThereMustBeTlsOrConsent) {
                 ElementsAre(HasSubstr("admin.listen")));
 }
 
+TEST(Settings, TheDataFolderLeavesRoomForTheControlSocket) {
+    EXPECT_THAT(load("data = \"" + std::string(94, 'd') + "\"").problems, IsEmpty());
+    EXPECT_THAT(load("data = \"" + std::string(95, 'd') + "\"").problems,
+                ElementsAre(AllOf(HasSubstr("data (p.toml:1)"), HasSubstr("control.sock"))));
+}
+
 TEST(Settings, TheExampleFileNamesEveryKeyWithItsDefault) {
     const std::string path = PARLEY_SOURCE_DIR "/deploy/parleyd.toml";
     const SettingsFile file = read_settings_file(path);
