@@ -154,8 +154,8 @@ TEST(AsioChannel, APausedReaderIsFeltAsBackpressureAndNothingIsLost) {
     const int rooms = pair.server->rooms;
     pair.client->channel->pause_reading(false);
     ASSERT_TRUE(run_until(loop, [&] { return pair.server->rooms > rooms; }));
-    ASSERT_TRUE(
-        run_until(loop, [&] { return pair.client->messages.size() == static_cast<std::size_t>(sent); }));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return pair.client->messages.size() == static_cast<std::size_t>(sent); }));
     for (int i = 0; i < sent; ++i) {
         ASSERT_EQ(pair.client->messages[i], std::to_string(i) + ":" + filler);
     }
