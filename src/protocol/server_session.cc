@@ -1,6 +1,7 @@
 #include "protocol/server_session.h"
 
 #include "base/assert.h"
+#include "protocol/event_window.h"
 #include "protocol/fifo.h"
 #include "wire/json.h"
 
@@ -59,14 +60,11 @@ struct ServerSession::State {
           seen(now),
           last_alive(now),
           next_ping(now + interval),
-          hello_by(now + options.hello_timeout) {}
+          hello_by(now + options.hello_timeout),
+          events(options.encoding, options.limits) {}
 
     struct EarlyFrame {
         wire::ClientFrame frame;
-        std::size_t bytes = 0;
-    };
-    struct Unacked {
-        Sequence sequence;
         std::size_t bytes = 0;
     };
 
@@ -98,16 +96,8 @@ struct ServerSession::State {
     Fifo<Bytes> control;  // frames that are due, other than events and the Goodbye
     std::optional<Bytes> farewell;
 
-    // Events that are due, and up to where the cursor may move after them.
-    Fifo<std::shared_ptr<wire::RenderedEvent>> queued;
-    std::size_t queued_bytes = 0;
-    Sequence queued_last;
-    Sequence queued_through;
-    // Events that were written and not acknowledged.
-    Fifo<Unacked> unacked;
-    std::size_t unacked_bytes = 0;
-    Sequence sent_through;
-    Sequence acked;
+    EventWindow events;
+    Sequence cursor;  // of Hello
 
     void saw(Instant now) { seen = std::max(seen, now); }
     bool is_json() const { return options.encoding == wire::Encoding::json; }
@@ -207,7 +197,7 @@ struct ServerSession::State {
         shorten(hello.sdk, kSdkNameCharacters);
         hello.features.resize(std::min(hello.features.size(), kFeatures));
         if (hello.cursor) {
-            acked = hello.cursor->sequence;
+            cursor = hello.cursor->sequence;
         }
         phase = Phase::awaiting_welcome;
         outputs.push(HelloReceived{std::move(hello)});
@@ -233,56 +223,16 @@ struct ServerSession::State {
     }
 
     Result<void> take(const wire::Ack& ack) {
-        if (ack.sequence > sent_through) {
+        if (ack.sequence > events.sent()) {
             return violation("an Ack up to " + std::to_string(ack.sequence.value()) +
                              ", but this session was sent events up to " +
-                             std::to_string(sent_through.value()));
+                             std::to_string(events.sent().value()));
         }
-        if (ack.sequence <= acked) {
-            return {};  // repeated or overtaken
+        // One that is repeated or overtaken says nothing new.
+        if (events.acknowledge(ack.sequence)) {
+            outputs.push(Acknowledged{ack.sequence});
         }
-        acked = ack.sequence;
-        while (!unacked.empty() && unacked.front().sequence <= acked) {
-            unacked_bytes -= unacked.pop().bytes;
-        }
-        outputs.push(Acknowledged{acked});
         return {};
-    }
-
-    bool fits_window(std::size_t bytes) const {
-        return unacked.empty() || (unacked.size() < options.limits.unacked_events &&
-                                   unacked_bytes + bytes <= options.limits.unacked_bytes);
-    }
-
-    // Writes one Events frame, as full as the window and the frame limit allow. False: nothing may
-    // go now.
-    bool write_events(FrameSink& sink) {
-        if (queued.empty() && queued_through <= sent_through) {
-            return false;
-        }
-        wire::EventsFrame frame(options.encoding);
-        Sequence through = queued_through;
-        while (!queued.empty()) {
-            wire::RenderedEvent& event = *queued.front();
-            const std::size_t bytes = event.bytes(options.encoding).size();
-            if (!fits_window(bytes) ||
-                (!frame.empty() && frame.size_with(event) > options.limits.frame_bytes)) {
-                break;
-            }
-            through = event.sequence();
-            unacked.push({through, bytes});
-            unacked_bytes += bytes;
-            queued_bytes -= bytes;
-            frame.add(queued.pop());
-        }
-        if (queued.empty()) {
-            through = queued_through;
-        } else if (frame.empty()) {
-            return false;
-        }
-        frame.write(through, sink);
-        sent_through = through;
-        return true;
     }
 
     void transmit(FrameSink& sink) {
@@ -296,13 +246,13 @@ struct ServerSession::State {
         }
         bool more = true;
         while (more && sink.has_room()) {
-            more = write_events(sink);
+            more = events.write(sink);
         }
         if (phase != Phase::ended || !sink.has_room()) {
             return;
         }
         // What the window holds back stays in the mailbox for the next session.
-        drop_events();
+        events.drop();
         if (farewell) {
             write(*farewell, sink);
             farewell.reset();
@@ -313,17 +263,12 @@ struct ServerSession::State {
         sink.append(as_bytes(frame));
         sink.end();
     }
-    void drop_events() {
-        queued.clear();
-        queued_bytes = 0;
-        queued_through = sent_through;
-    }
 
     void tick(Instant now) {
         if (phase == Phase::ended) {
             if (now >= drop_at) {
                 control.clear();
-                drop_events();
+                events.drop();
                 farewell.reset();
             }
             return;
@@ -410,12 +355,7 @@ void ServerSession::welcome(const wire::Welcome& welcome, bool messaging, Instan
     s.phase = Phase::open;
     s.messaging = messaging;
     s.ends = ends;
-    if (!welcome.cursor_accepted) {
-        s.acked = Sequence();
-    }
-    s.sent_through = s.acked;
-    s.queued_last = s.acked;
-    s.queued_through = s.acked;
+    s.events.start(welcome.cursor_accepted ? s.cursor : Sequence());
     s.control.push(s.encode(welcome));
     while (!s.early.empty()) {
         auto frame = s.early.pop();
@@ -475,14 +415,10 @@ ServerSession::Room ServerSession::room() const {
     if (s.phase != Phase::open || !s.messaging) {
         return {};
     }
-    const std::size_t events = s.unacked.size() + s.queued.size();
-    const std::size_t bytes = s.unacked_bytes + s.queued_bytes;
-    const std::size_t most_events = std::max<std::size_t>(s.options.limits.unacked_events, 1);
-    const std::size_t most_bytes = std::max<std::size_t>(s.options.limits.unacked_bytes, 1);
-    if (events >= most_events || (events > 0 && bytes >= most_bytes)) {
+    if (!s.events.has_room()) {
         return {};
     }
-    return {most_events - events, most_bytes - std::min(bytes, most_bytes - 1)};
+    return {s.events.room_events(), s.events.room_bytes()};
 }
 
 void ServerSession::deliver(std::span<const std::shared_ptr<wire::RenderedEvent>> events,
@@ -492,13 +428,7 @@ void ServerSession::deliver(std::span<const std::shared_ptr<wire::RenderedEvent>
         return;
     }
     PARLEY_ASSERT(s.phase == Phase::open && s.messaging);
-    for (const auto& event : events) {
-        PARLEY_ASSERT(event->sequence() > s.queued_last);
-        s.queued_last = event->sequence();
-        s.queued_bytes += event->bytes(s.options.encoding).size();
-        s.queued.push(event);
-    }
-    s.queued_through = std::max({s.queued_through, s.queued_last, through});
+    s.events.add(events, through);
 }
 
 void ServerSession::goodbye(const Error& error, std::chrono::milliseconds reconnect_after) {
@@ -519,7 +449,7 @@ std::optional<ServerSession::Output> ServerSession::next_output() {
 
 bool ServerSession::finished() const {
     const State& s = *state_;
-    return s.phase == Phase::ended && s.control.empty() && s.queued.empty() && !s.farewell;
+    return s.phase == Phase::ended && s.control.empty() && s.events.idle() && !s.farewell;
 }
 
 }  // namespace parley::protocol
