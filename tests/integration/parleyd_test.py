@@ -340,6 +340,36 @@ class Signals(ProgramTest):
         asyncio.run(talk())
         self.assertEqual(server.wait(), 0)
 
+    def test_a_second_signal_does_not_wait(self):
+        server = self.serve()
+
+        async def leave_a_session_that_does_not_read():
+            bob = Device(server, "bob")
+            await bob.connect()
+            bob.socket.transport.pause_reading()
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_logged("server.draining")
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(), 0)
+            self.assertLess(time.monotonic() - began, 3)
+            await bob.drop()
+        asyncio.run(leave_a_session_that_does_not_read())
+        self.assertIn("server.forced", server.errors())
+
+    def test_a_session_that_does_not_read_delays_the_end_by_less_than_10_seconds(self):
+        server = self.serve()
+
+        async def leave_a_session_that_does_not_read():
+            bob = Device(server, "bob")
+            await bob.connect()
+            bob.socket.transport.pause_reading()
+            began = time.monotonic()
+            self.assertEqual(server.end(), 0)
+            self.assertLess(time.monotonic() - began, 10)
+            await bob.drop()
+        asyncio.run(leave_a_session_that_does_not_read())
+
     def test_peers_that_do_not_read_delay_the_end_by_less_than_10_seconds(self):
         server = self.serve()
         silent = socket.create_connection(("127.0.0.1", server.port), SECONDS)
@@ -372,6 +402,20 @@ class Administration(ProgramTest):
         self.assertEqual((status, json.loads(body)["errorCode"]), (404, 404))
         status, body = server.control("/metrics", "DELETE")
         self.assertEqual((status, json.loads(body)["errorCode"]), (405, 405))
+
+
+    def test_the_clock_is_confirmed_with_and_without_a_running_server(self):
+        self.assertIn("no server answers", self.refuse(2, "clock", "confirm", "--data", "data"))
+        self.assertFalse(self.data.exists())
+        server = self.serve()
+        for _ in range(2):
+            program = self.start("clock", "confirm", "--data", "data")
+            self.assertEqual((program.process.stdout.read(), program.wait()), ("parleyd: the clock is confirmed\n", 0))
+            if server.process.poll() is None:
+                server.wait_logged("clock.confirmed")
+                self.assertEqual(server.control("/v1/clock/confirm")[0], 405)
+                self.assertEqual(server.end(), 0)
+        self.serve()
 
 
 class FatalWrite(ProgramTest):
