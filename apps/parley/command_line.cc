@@ -114,9 +114,19 @@ void add_send(CLI::App& app, Arguments& arguments) {
         ->check(CLI::Validator(check_header, "K=V"))
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    send.add_option("--until", arguments.until, "sent or delivered (default)")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, Until>{{"sent", Until::sent}, {"delivered", Until::delivered}}));
+    const auto check_until = [](const std::string& text) -> std::string {
+        if (text == "sent" || text == "delivered") {
+            return {};
+        }
+        return "is sent or delivered, found \"" + excerpt(text, 40) + "\"";
+    };
+    send.add_option_function<std::string>(
+            "--until",
+            [&arguments](const std::string& text) {
+                arguments.until = text == "sent" ? Until::sent : Until::delivered;
+            },
+            "wait until the message is sent or delivered (default)")
+        ->check(CLI::Validator(check_until, "STATE"));
     add_timeout(send, arguments, "give up waiting after this long (default: never)");
     send.add_option("TEXT", arguments.text,
                     "the text; - reads a message a line from standard input")
@@ -164,8 +174,36 @@ Verb verb_of(const CLI::App& app) {
     return Verb::listen;
 }
 
+std::string wrong_command(const std::vector<std::string>& words) {
+    if (words.empty() || words[0].starts_with("-")) {
+        return {};
+    }
+    for (const char* known : {"send", "listen", "chat", "token", "outbox"}) {
+        if (words[0] == known) {
+            return {};
+        }
+    }
+    return words[0];
+}
+
+// "-- TEXT" at the end is the text, whatever it begins with; CLI11 ends a subcommand there. A dash
+// takes its place.
+std::optional<std::string> take_literal(std::vector<std::string>& words) {
+    if (words.size() < 2 || words[words.size() - 2] != "--") {
+        return std::nullopt;
+    }
+    std::string literal = std::move(words.back());
+    words.pop_back();
+    words.back() = "-";
+    return literal;
+}
+
 int say_error(const CLI::App& app, const CLI::ParseError& error) {
     std::string line = error.what();
+    if (app.get_subcommands().empty() &&
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+        line = "a command is missing: send, listen, chat, token or outbox";
+    }
     // CLI11 has messages of several lines.
     for (char& c : line) {
         c = c == '\n' ? ' ' : c;
@@ -182,6 +220,13 @@ int say_error(const CLI::App& app, const CLI::ParseError& error) {
 
 std::variant<Arguments, int> parse_command_line(int argc, const char* const* argv) {
     Arguments arguments;
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (const std::string wrong = wrong_command(words); !wrong.empty()) {
+        std::cerr << "parley: there is no command " << excerpt(wrong, 40)
+                  << ", only send, listen, chat, token and outbox; see parley --help\n";
+        return kUsage;
+    }
+    const std::optional<std::string> literal = take_literal(words);
     CLI::App app("Parley's command line client", "parley");
     app.set_version_flag("--version", "parley " + std::string(version()));
     app.require_subcommand(1, 1);
@@ -189,13 +234,18 @@ std::variant<Arguments, int> parse_command_line(int argc, const char* const* arg
     add_send(app, arguments);
     add_others(app, arguments);
     try {
-        app.parse(argc, argv);
+        // It takes them from the back.
+        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::Success& success) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
         return say_error(app, error);
     }
     arguments.verb = verb_of(app);
+    arguments.lines = !literal && arguments.text == "-";
+    if (literal) {
+        arguments.text = *literal;
+    }
     // What was typed counts more than what the environment holds.
     if (arguments.token.empty() && !arguments.app_given) {
         if (const char* token = std::getenv("PARLEY_TOKEN")) {

@@ -31,7 +31,8 @@ struct Arguments {
     // send
     std::vector<std::pair<std::string, std::string>> headers;
     Until until = Until::delivered;
-    std::string text;  // "-": lines of standard input
+    std::string text;
+    bool lines = false;  // TEXT is "-": a message a line from standard input
     // send, listen
     std::optional<std::chrono::milliseconds> timeout;
     // listen

@@ -57,8 +57,9 @@ TEST_F(CommandLine, SendTakesRecipientsHeadersAndText) {
 
 TEST_F(CommandLine, TheTextMayStandAnywhereAndMayBeADash) {
     EXPECT_EQ(good({"send", "hi", "--user", "alice", "--to", "bob"}).text, "hi");
-    EXPECT_EQ(good({"send", "--user", "alice", "--to", "bob", "-"}).text, "-");
+    EXPECT_TRUE(good({"send", "--user", "alice", "--to", "bob", "-"}).lines);
     EXPECT_EQ(good({"send", "--user", "alice", "--to", "bob", "--", "--x"}).text, "--x");
+    EXPECT_FALSE(good({"send", "--user", "alice", "--to", "bob", "--", "-"}).lines);
     EXPECT_EQ(good({"send", "--user", "alice", "--to", "bob", ""}).text, "");
 }
 

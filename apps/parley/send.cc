@@ -22,7 +22,7 @@ class Send final : public Session {
     }
 
     int send() {
-        if (arguments().text == "-") {
+        if (arguments().lines) {
             reader_ = std::thread([this] { read_lines(); });
         } else if (queue(arguments().text, "")) {
             all_queued();
