@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/ids.h"
+#include "parley/result.h"
+
+#include <cstdint>
+#include <string>
+
+// The files beside the engine's own. Every error names the file and what the system says of it.
+namespace parley::rocksdb {
+
+// Makes the folder and those above it, mode 0700.
+Result<void> make_folder(const std::string& folder);
+// Makes names in the folder durable.
+Result<void> sync_folder(const std::string& folder);
+// Of the file system that the folder lies in, for those without privileges.
+Result<std::uint64_t> free_bytes(const std::string& folder);
+
+// Reads FOLDER/EPOCH; where there is none, makes a new random one, durably.
+Result<Epoch> load_epoch(const std::string& folder);
+
+// FOLDER/IN_USE, locked while this lives.
+class FolderLock {
+  public:
+    // Errors: store_in_use, also within one process.
+    static Result<FolderLock> take(const std::string& folder);
+    FolderLock(FolderLock&& other) noexcept;
+    FolderLock(const FolderLock&) = delete;
+    FolderLock& operator=(const FolderLock&) = delete;
+    ~FolderLock();
+
+  private:
+    explicit FolderLock(int file) : file_(file) {}
+    int file_;
+};
+
+}  // namespace parley::rocksdb

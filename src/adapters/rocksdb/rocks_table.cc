@@ -1,0 +1,292 @@
+#include "adapters/rocksdb/rocks_table.h"
+
+#include "adapters/rocksdb/commit_thread.h"
+#include "adapters/rocksdb/folder.h"
+#include "adapters/rocksdb/tuning.h"
+#include "base/try.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace parley::rocksdb {
+namespace {
+
+using mailbox::Commit;
+using mailbox::Entry;
+using mailbox::ScanOptions;
+using mailbox::Space;
+using ::rocksdb::Slice;
+using ::rocksdb::Status;
+
+class TableOnRocks final : public RocksTable {
+  public:
+    TableOnRocks(std::string folder, const RocksTableOptions& options, Epoch epoch, FolderLock lock)
+        : folder_(std::move(folder)),
+          options_(options),
+          epoch_(std::move(epoch)),
+          lock_(std::move(lock)) {}
+    TableOnRocks(const TableOnRocks&) = delete;
+    TableOnRocks& operator=(const TableOnRocks&) = delete;
+    ~TableOnRocks() override { close(); }
+
+    Result<void> start(io::Loop& loop);
+
+    Result<std::optional<Bytes>> get(Space space, std::string_view key) override;
+    Result<std::vector<std::optional<Bytes>>> get_many(Space space,
+                                                       const std::vector<Bytes>& keys) override;
+    Result<std::vector<Entry>> scan(Space space, const ScanOptions& options) override;
+    void commit(Commit commit, CommitDone done) override {
+        thread_->hand_over(std::move(commit), std::move(done));
+    }
+    void expire(Space space, WallTime before) override;
+    const Epoch& epoch() const override { return epoch_; }
+    Result<void> backup(const std::string& folder) override;
+    Result<void> compact() override;
+
+  private:
+    Result<void> write(const Commit& commit);
+    Result<void> check_room();
+    void close();
+    ::rocksdb::ColumnFamilyHandle* family(Space space) const {
+        return families_[static_cast<std::size_t>(space)];
+    }
+    std::string engine_folder() const { return folder_ + "/rocksdb"; }
+    // RocksDB's words name the file where it knows it.
+    Error failed(const Status& status) const {
+        return make_error(ErrorCode::store_failed, engine_folder() + ": " + status.ToString());
+    }
+
+    // RocksDB reports by Status; what it throws all the same (no memory, an assertion of the
+    // library) ends here.
+    template <typename Call>
+    auto guarded(Call call) const -> decltype(call()) {
+        try {
+            return call();
+        } catch (const std::exception& thrown) {
+            return unexpected(
+                make_error(ErrorCode::store_failed, engine_folder() + ": " + thrown.what()));
+        }
+    }
+
+    const std::string folder_;
+    const RocksTableOptions options_;
+    const Epoch epoch_;
+    const FolderLock lock_;
+    ExpiryTimes expiry_{};
+    std::vector<std::unique_ptr<::rocksdb::CompactionFilter>> filters_;
+    std::unique_ptr<::rocksdb::DB> database_;
+    std::vector<::rocksdb::ColumnFamilyHandle*> families_;
+    std::unique_ptr<CommitThread> thread_;
+};
+
+Result<void> TableOnRocks::start(io::Loop& loop) {
+    return guarded([&]() -> Result<void> {
+        ::rocksdb::DB* database = nullptr;
+        const auto families = column_families(options_, expiry_, filters_);
+        const Status status = ::rocksdb::DB::Open(database_options(options_), engine_folder(),
+                                                  families, &families_, &database);
+        if (!status.ok()) {
+            return unexpected(failed(status));
+        }
+        database_.reset(database);
+        thread_ = std::make_unique<CommitThread>(
+            loop, [this](const Commit& commit) { return write(commit); });
+        return {};
+    });
+}
+
+void TableOnRocks::close() {
+    thread_.reset();
+    if (!database_) {
+        return;
+    }
+    // The next start then has no log to replay. Without it nothing is lost.
+    (void)guarded([&]() -> Result<void> {
+        (void)database_->Flush(::rocksdb::FlushOptions(), families_);
+        for (::rocksdb::ColumnFamilyHandle* one : families_) {
+            (void)database_->DestroyColumnFamilyHandle(one);
+        }
+        (void)database_->Close();
+        database_.reset();
+        return {};
+    });
+}
+
+Result<std::optional<Bytes>> TableOnRocks::get(Space space, std::string_view key) {
+    return guarded([&]() -> Result<std::optional<Bytes>> {
+        Bytes value;
+        const Status status =
+            database_->Get({}, family(space), Slice(key.data(), key.size()), &value);
+        if (status.IsNotFound()) {
+            return std::optional<Bytes>();
+        }
+        if (!status.ok()) {
+            return unexpected(failed(status));
+        }
+        return std::optional<Bytes>(std::move(value));
+    });
+}
+
+Result<std::vector<std::optional<Bytes>>> TableOnRocks::get_many(Space space,
+                                                                 const std::vector<Bytes>& keys) {
+    return guarded([&]() -> Result<std::vector<std::optional<Bytes>>> {
+        std::vector<Slice> slices(keys.begin(), keys.end());
+        std::vector<::rocksdb::PinnableSlice> found(keys.size());
+        std::vector<Status> statuses(keys.size());
+        database_->MultiGet({}, family(space), keys.size(), slices.data(), found.data(),
+                            statuses.data());
+        std::vector<std::optional<Bytes>> values(keys.size());
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            if (statuses[i].ok()) {
+                values[i].emplace(found[i].data(), found[i].size());
+            } else if (!statuses[i].IsNotFound()) {
+                return unexpected(failed(statuses[i]));
+            }
+        }
+        return values;
+    });
+}
+
+Result<std::vector<Entry>> TableOnRocks::scan(Space space, const ScanOptions& options) {
+    return guarded([&]() -> Result<std::vector<Entry>> {
+        std::vector<Entry> entries;
+        if (options.from >= options.to) {
+            return entries;
+        }
+        const Slice from(options.from);
+        const Slice to(options.to);
+        ::rocksdb::ReadOptions read;
+        read.iterate_lower_bound = &from;
+        read.iterate_upper_bound = &to;
+        const std::unique_ptr<::rocksdb::Iterator> at(database_->NewIterator(read, family(space)));
+        options.reverse ? at->SeekToLast() : at->SeekToFirst();
+        std::size_t bytes = 0;
+        while (at->Valid() && entries.size() < options.entries) {
+            bytes += at->key().size() + at->value().size();
+            if (!entries.empty() && bytes > options.bytes) {
+                break;
+            }
+            entries.push_back({at->key().ToString(), at->value().ToString()});
+            options.reverse ? at->Prev() : at->Next();
+        }
+        if (!at->status().ok()) {
+            return unexpected(failed(at->status()));
+        }
+        return entries;
+    });
+}
+
+// On the commit thread.
+Result<void> TableOnRocks::write(const Commit& commit) {
+    PARLEY_CHECK(check_room());
+    return guarded([&]() -> Result<void> {
+        ::rocksdb::WriteBatch batch;
+        const auto add = [](Status& first, const Status& next) {
+            if (first.ok() && !next.ok()) {
+                first = next;
+            }
+        };
+        Status status;
+        for (const mailbox::Delete& one : commit.deletes) {
+            add(status, batch.Delete(family(one.space), one.key));
+        }
+        for (const mailbox::DeleteRange& range : commit.ranges) {
+            if (range.from < range.to) {
+                add(status, batch.DeleteRange(family(range.space), range.from, range.to));
+            }
+        }
+        for (const mailbox::Put& put : commit.puts) {
+            add(status, batch.Put(family(put.space), put.key, put.value));
+        }
+        if (status.ok()) {
+            ::rocksdb::WriteOptions options;
+            options.sync = true;  // R1: one fdatasync of the log before anything is said
+            status = database_->Write(options, &batch);
+        }
+        if (!status.ok()) {
+            return unexpected(failed(status));
+        }
+        return {};
+    });
+}
+
+// Judged before the engine is touched: a write that it fails cannot be taken back.
+Result<void> TableOnRocks::check_room() {
+    auto free = free_bytes(folder_);
+    if (!free) {
+        return unexpected(make_error(ErrorCode::server_error, free.error().description));
+    }
+    std::uint64_t wanted = options_.free_space_reserve;
+    // What lies in memory will want room for its tables. Asked only where it can matter.
+    if (*free < wanted + 3 * mailbox::kSpaces * options_.write_buffer_bytes) {
+        std::uint64_t in_memory = 0;
+        database_->GetAggregatedIntProperty(::rocksdb::DB::Properties::kCurSizeAllMemTables,
+                                            &in_memory);
+        wanted += in_memory;
+    }
+    if (*free >= wanted) {
+        return {};
+    }
+    return unexpected(make_error(ErrorCode::server_error,
+                                 folder_ + ": " + std::to_string(*free >> 20) +
+                                     " MiB are free on its file system, " +
+                                     std::to_string(wanted >> 20) +
+                                     " MiB are wanted; nothing is stored until there is room"));
+}
+
+void TableOnRocks::expire(Space space, WallTime before) {
+    std::atomic<std::int64_t>& time = expiry_[static_cast<std::size_t>(space)];
+    std::int64_t seen = time.load(std::memory_order_relaxed);
+    while (seen < to_ms(before) && !time.compare_exchange_weak(seen, to_ms(before))) {
+    }
+}
+
+Result<void> TableOnRocks::backup(const std::string& folder) {
+    return guarded([&]() -> Result<void> {
+        PARLEY_CHECK(make_folder(folder));
+        ::rocksdb::Checkpoint* made = nullptr;
+        Status status = ::rocksdb::Checkpoint::Create(database_.get(), &made);
+        const std::unique_ptr<::rocksdb::Checkpoint> checkpoint(made);
+        if (status.ok()) {
+            status = checkpoint->CreateCheckpoint(folder + "/rocksdb");
+        }
+        if (!status.ok()) {
+            return unexpected(
+                make_error(ErrorCode::store_failed, folder + ": " + status.ToString()));
+        }
+        return sync_folder(folder);
+    });
+}
+
+Result<void> TableOnRocks::compact() {
+    return guarded([&]() -> Result<void> {
+        ::rocksdb::CompactRangeOptions options;
+        options.bottommost_level_compaction = ::rocksdb::BottommostLevelCompaction::kForce;
+        for (::rocksdb::ColumnFamilyHandle* one : families_) {
+            const Status status = database_->CompactRange(options, one, nullptr, nullptr);
+            if (!status.ok()) {
+                return unexpected(failed(status));
+            }
+        }
+        return {};
+    });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RocksTable>> RocksTable::open(const std::string& folder, io::Loop& loop,
+                                                     const RocksTableOptions& options) {
+    PARLEY_CHECK(make_folder(folder));
+    PARLEY_TRY(FolderLock lock, FolderLock::take(folder));
+    PARLEY_TRY(Epoch epoch, load_epoch(folder));
+    auto table = std::make_unique<TableOnRocks>(folder, options, std::move(epoch), std::move(lock));
+    PARLEY_CHECK(table->start(loop));
+    return std::unique_ptr<RocksTable>(std::move(table));
+}
+
+}  // namespace parley::rocksdb
