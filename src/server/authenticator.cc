@@ -33,7 +33,9 @@ Result<protocol::TokenClaims> Authenticator::check(std::string_view token,
         return claims;
     }
     log_.warn("token.refused", {{"why", why}});
-    return unexpected(make_error(ErrorCode::not_authenticated, "the token was refused"));
+    // The same words as verify_token's: a client is not told the cause.
+    return unexpected(make_error(ErrorCode::not_authenticated,
+                                 "the token was refused; the server's log says why"));
 }
 
 Duration Authenticator::remaining(const protocol::TokenClaims& claims) const {

@@ -271,7 +271,8 @@ void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
     }
     auto claims = loop_.common().authenticator->check(output.token, device_);
     if (claims && MailboxId{claims->application, claims->user} != mailbox_) {
-        claims = unexpected(make_error(ErrorCode::not_authenticated, "the token was refused"));
+        claims =
+            unexpected(make_error(ErrorCode::not_authenticated, "the token is for another user"));
     }
     if (!claims) {
         return goodbye(claims.error());

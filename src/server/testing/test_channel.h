@@ -17,7 +17,8 @@ struct TestWire {
     std::deque<Bytes> unread;     // sent by the peer while the server did not read
     std::size_t pings = 0;
     bool paused = false;  // the server does not read
-    bool room = true;     // the peer reads
+    bool delivering = false;
+    bool room = true;  // the peer reads
     bool answers_close = true;
     bool dropped = false;  // the server destroyed the channel
     std::uint16_t close_code = 0;
@@ -76,7 +77,12 @@ class TestChannel final : public io::Channel {
 
   private:
     static void deliver_unread(io::Loop& loop, const std::shared_ptr<TestWire>& wire) {
+        // One message a turn, so that the server can stop reading after any of them.
+        if (std::exchange(wire->delivering, true)) {
+            return;
+        }
         loop.post([&loop, wire] {
+            wire->delivering = false;
             if (wire->observer == nullptr || wire->paused || wire->unread.empty()) {
                 return;
             }
