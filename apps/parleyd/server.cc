@@ -82,7 +82,7 @@ Result<void> Server::open_folder() {
 }
 
 Result<void> Server::open_store() {
-    PARLEY_TRY(table_, open_table(settings_, folder_->store(), *store_loop_, entropy_, log_));
+    PARLEY_TRY(table_, open_table(settings_, folder_->store(), *store_loop_));
     mailbox::LogStoreOptions options;
     options.retention = settings_.node.limits.retention;
     options.retry_window = settings_.node.limits.retry_window;

@@ -6,8 +6,7 @@
 namespace parley::parleyd {
 
 Result<std::unique_ptr<mailbox::Table>> open_table(const Settings& settings,
-                                                   const std::string& folder, io::Loop& loop,
-                                                   io::Entropy& entropy, const Logger& log) {
+                                                   const std::string& folder, io::Loop& loop) {
     switch (settings.engine) {
         case Engine::rocksdb: {
             rocksdb::RocksTableOptions options;
