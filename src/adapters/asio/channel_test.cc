@@ -1,4 +1,7 @@
+#include "adapters/asio/connection.h"
 #include "adapters/asio/testing/loopback.h"
+#include "adapters/asio/testing/raw_peer.h"
+#include "adapters/asio/testing/tcp_segments.h"
 #include "base/random.h"
 
 #include <gtest/gtest.h>
@@ -16,6 +19,7 @@ using testing::kJson;
 using testing::kProto;
 using testing::Pair;
 using testing::Peer;
+using testing::RawPeer;
 using testing::run_until;
 using testing::send;
 using testing::Server;
@@ -238,6 +242,158 @@ TEST(AsioChannel, APeerThatDoesNotAnswerTheCloseIsGivenUpAfterTheTimeout) {
     pair.server->channel->close(io::close_code::kNormal, "bye");
     ASSERT_TRUE(run_until(loop, [&] { return pair.server->end.has_value(); }));
     EXPECT_EQ(pair.server->end->code, io::close_code::kAbnormal);
+}
+
+// A client by hand: speaks frames as a test wants them.
+class RawClient {
+  public:
+    explicit RawClient(Server& server, int receive_buffer = 0)
+        : server_(server), peer(RawPeer::to_port(server.port(), receive_buffer)) {
+        const std::size_t before = server.peers.size();
+        peer.send(testing::upgrade_request());
+        EXPECT_TRUE(run_until(server.loop, [&] { return server.peers.size() > before; }));
+        other = server.peers.back().get();
+        EXPECT_TRUE(RawPeer::await_until(
+            server.loop, [&] { return peer.receive().find("\r\n\r\n") != std::string::npos; }));
+        peer.received.erase(0, peer.received.find("\r\n\r\n") + 4);
+    }
+    void send(websocket::Opcode opcode, std::string_view payload) {
+        Bytes frame;
+        websocket::append_frame(frame, opcode, as_bytes(payload), websocket::MaskKey{9, 8, 7, 6});
+        peer.send(frame);
+    }
+    // The frames that came until the end of the stream, as (opcode, payload).
+    std::vector<std::pair<int, std::string>> frames() {
+        std::vector<std::pair<int, std::string>> found;
+        std::string_view left = peer.receive();
+        while (left.size() >= 2) {
+            const auto size = static_cast<std::size_t>(left[1]);
+            EXPECT_LT(size, 126u);
+            found.emplace_back(left[0] & 0x0F, left.substr(2, size));
+            left.remove_prefix(2 + size);
+        }
+        return found;
+    }
+
+    Server& server_;
+    RawPeer peer;
+    Peer* other = nullptr;
+};
+
+std::string close_payload(std::uint16_t code) {
+    return {static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
+}
+
+TEST(AsioChannel, AllFramesOfATurnLeaveInOneWrite) {
+    AsioLoop loop;
+    Server server(loop);
+    RawClient client(server);
+    const unsigned before = testing::data_segments_received(client.peer.fd());
+    for (int i = 0; i < 200; ++i) {
+        send(*client.other->channel, std::string(100, 'm'));
+    }
+    client.other->channel->ping();
+    ASSERT_TRUE(client.peer.await(loop, std::size_t{200} * 102 + 2));
+    EXPECT_EQ(testing::data_segments_received(client.peer.fd()) - before, 1u);
+}
+
+TEST(AsioChannel, ControlFramesBetweenFragmentsAndManyPingsAreAnsweredInOrder) {
+    AsioLoop loop;
+    Server server(loop);
+    RawClient client(server);
+    Bytes all;
+    const websocket::MaskKey key{1, 2, 3, 4};
+    websocket::append_frame(all, websocket::Opcode::binary, as_bytes("first "), key);
+    all[0] = static_cast<char>(0x02);  // not final
+    for (int i = 0; i < 10; ++i) {
+        websocket::append_frame(all, websocket::Opcode::ping, as_bytes(std::to_string(i)), key);
+    }
+    websocket::append_frame(all, websocket::Opcode::continuation, as_bytes("second"), key);
+    for (const char c : all) {
+        client.peer.send(std::string_view(&c, 1));
+        loop.run_turn(AsioLoop::Wait::no);
+    }
+    ASSERT_TRUE(run_until(loop, [&] { return !client.other->messages.empty(); }));
+    EXPECT_EQ(client.other->messages.front(), "first second");
+    ASSERT_TRUE(client.peer.await(loop, std::size_t{10} * 3));
+    const auto frames = client.frames();
+    ASSERT_EQ(frames.size(), 10u);
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_EQ(frames[i], (std::pair<int, std::string>{0xA, std::to_string(i)}));
+    }
+}
+
+TEST(AsioChannel, ViolationsAreAnsweredWithTheirCodeAndThenTheConnectionEnds) {
+    AsioLoop loop;
+    Server server(loop);
+    const std::pair<std::string, std::uint16_t> cases[] = {
+        {"\xC2\x80" + std::string(4, '\0'), 1002},                  // reserved bit
+        {"\x83\x80" + std::string(4, '\0'), 1002},                  // reserved opcode
+        {std::string("\x82\x01x", 3), 1002},                        // not masked
+        {std::string("\x81\x80", 2) + std::string(4, '\0'), 1003},  // text on a binary session
+        {std::string("\x80\x80", 2) + std::string(4, '\0'), 1002},  // continuation of nothing
+        {"\x82\xFF" + std::string(5, '\0') + "\x20" + std::string(2, '\0'), 1009},
+    };
+    for (const auto& [bytes, code] : cases) {
+        RawClient client(server);
+        client.peer.send(bytes + std::string(100000, 'z'));
+        ASSERT_TRUE(client.peer.await_end(loop));
+        const auto frames = client.frames();
+        ASSERT_EQ(frames.size(), 1u) << code;
+        EXPECT_EQ(frames[0].first, 8);
+        EXPECT_EQ(frames[0].second.substr(0, 2), close_payload(code));
+        EXPECT_GT(frames[0].second.size(), 2u);
+        EXPECT_FALSE(client.other->end.has_value());
+        client.peer.drop();
+        ASSERT_TRUE(run_until(loop, [&] { return client.other->end.has_value(); }));
+        EXPECT_EQ(client.other->end->code, code);
+    }
+}
+
+TEST(AsioChannel, APeersCloseIsAnsweredWithItsCode) {
+    AsioLoop loop;
+    Server server(loop);
+    for (const std::uint16_t code : std::initializer_list<std::uint16_t>{1000, 1001, 3000, 4999}) {
+        RawClient client(server);
+        client.send(websocket::Opcode::close, close_payload(code) + "why");
+        ASSERT_TRUE(client.peer.await_end(loop));
+        ASSERT_EQ(client.frames().size(), 1u);
+        EXPECT_EQ(client.frames()[0], (std::pair<int, std::string>{8, close_payload(code)}));
+        ASSERT_TRUE(client.other->end.has_value());
+        EXPECT_EQ(client.other->end->code, code);
+        EXPECT_EQ(client.other->end->reason, "why");
+    }
+    RawClient client(server);
+    client.send(websocket::Opcode::close, "");
+    ASSERT_TRUE(client.peer.await_end(loop));
+    EXPECT_EQ(client.frames()[0], (std::pair<int, std::string>{8, ""}));
+    EXPECT_EQ(client.other->end->code, io::close_code::kNoStatus);
+}
+
+// R20: a peer that sends pings and reads nothing makes us keep no more than the bound.
+TEST(AsioChannel, PingsOfAPeerThatDoesNotReadCostBoundedMemory) {
+    AsioLoop loop;
+    Server server(loop);
+    RawClient client(server, 4096);
+    while (client.other->channel->has_room()) {
+        send(*client.other->channel, std::string(50000, 'x'));
+        loop.run_turn(AsioLoop::Wait::no);
+    }
+    for (int i = 0; i < 3000; ++i) {
+        client.send(websocket::Opcode::ping, std::to_string(i) + std::string(100, 'p'));
+        loop.run_turn(AsioLoop::Wait::no);
+    }
+    client.send(websocket::Opcode::close, close_payload(1000));
+    ASSERT_TRUE(client.peer.await_end(loop));
+    ASSERT_TRUE(run_until(loop, [&] { return client.other->end.has_value(); }));
+    // Of 3,000 pings nearly all are answered by the last pong alone.
+    EXPECT_LT(client.peer.received.size(), 10'000'000u);
+    EXPECT_NE(client.peer.received.find("2999ppp"), std::string::npos);
+    EXPECT_EQ(client.peer.received.find("1500ppp"), std::string::npos);
+}
+
+TEST(AsioChannel, AnIdleConnectionIsSmall) {
+    EXPECT_LE(sizeof(Connection), 560u);
 }
 
 }  // namespace

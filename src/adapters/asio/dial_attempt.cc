@@ -4,12 +4,6 @@
 #include "adapters/asio/entropy.h"
 #include "base/crypto.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <algorithm>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 namespace parley::asio {
@@ -18,13 +12,7 @@ namespace {
 
 using State = IoResult::State;
 
-constexpr auto kStagger = std::chrono::milliseconds(250);  // RFC 8305, section 5
-constexpr std::size_t kMaxAddresses = 8;
 constexpr std::size_t kShownBodyBytes = 200;
-
-std::string message_of(int error) {
-    return std::generic_category().message(error);
-}
 
 // Text of a peer, fit for one line of a log.
 std::string printable(std::string_view text, std::size_t most) {
@@ -94,72 +82,25 @@ void DialAttempt::on_resolved(Result<std::vector<Address>> addresses) {
         return;
     }
     step_ = Step::connecting;
-    for (const Address& address : interleave_families(*addresses, kMaxAddresses)) {
-        races_.push_back(Race{address, std::nullopt});
-    }
-    try_next_address();
-}
-
-void DialAttempt::try_next_address() {
-    if (step_ != Step::connecting || begun_ == races_.size()) {
-        return;
-    }
-    const std::size_t index = begun_++;
-    const Address address = races_[index].address;
-    UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd) {
-        race_failed(index, message_of(errno));
-        return;
-    }
-    const int on = 1;
-    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) {
-        race_failed(index, message_of(errno));
-        return;
-    }
-    races_[index].socket.emplace(loop_, std::move(fd));
-    races_[index].socket->wait_writable(
-        [self = shared_from_this(), index](boost::system::error_code error) {
-            if (!error && self->step_ == Step::connecting) {
-                self->on_connect_ready(index);
-            }
+    race_ = std::make_shared<ConnectRace>(
+        loop_, *addresses, [self = shared_from_this()](Result<ConnectRace::Winner> winner) {
+            self->on_connected(std::move(winner));
         });
-    if (begun_ < races_.size()) {
-        stagger_ = loop_.call_at(loop_.now() + kStagger,
-                                 [self = shared_from_this()] { self->try_next_address(); });
-    }
+    race_->start();
 }
 
-void DialAttempt::on_connect_ready(std::size_t index) {
-    Socket& socket = *races_[index].socket;
-    int error = 0;
-    socklen_t size = sizeof(error);
-    ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-        races_[index].socket.reset();
-        race_failed(index, message_of(error));
+void DialAttempt::on_connected(Result<ConnectRace::Winner> winner) {
+    if (step_ != Step::connecting) {
         return;
     }
-    peer_address_ = to_text(races_[index].address);
-    on_connected(std::move(socket));
-}
-
-void DialAttempt::race_failed(std::size_t index, const std::string& reason) {
-    ++failed_;
-    last_failure_ = to_text(races_[index].address) + ": " + reason;
-    if (failed_ == races_.size()) {
-        fail(ErrorCode::connection_refused, "cannot connect to " + place() + " (" + last_failure_ +
+    if (!winner) {
+        fail(ErrorCode::connection_refused, "cannot connect to " + place() + " (" +
+                                                winner.error().description +
                                                 "); is the server running there?");
         return;
     }
-    // The next one need not wait for its turn.
-    loop_.post([self = shared_from_this()] { self->try_next_address(); });
-}
-
-void DialAttempt::on_connected(Socket socket) {
-    socket_.emplace(std::move(socket));
-    races_.clear();
-    stagger_.reset();
+    socket_.emplace(std::move(winner->socket));
+    peer_address_ = std::move(winner->peer_address);
     if (!context_) {
         begin_upgrade();
         return;
@@ -311,7 +252,7 @@ void DialAttempt::on_timeout() {
         case Step::connecting:
             fail(ErrorCode::timed_out,
                  place() + " did not answer in time" +
-                     (last_failure_.empty() ? "" : " (" + last_failure_ + ")"));
+                     (race_->last_failure().empty() ? "" : " (" + race_->last_failure() + ")"));
             return;
         case Step::tls:
             fail(ErrorCode::timed_out,
@@ -349,9 +290,10 @@ void DialAttempt::finish(Result<std::unique_ptr<io::Channel>> result) {
     const auto self = shared_from_this();
     step_ = Step::over;
     limit_.reset();
-    stagger_.reset();
     lookup_.reset();
-    races_.clear();
+    if (race_) {
+        race_->cancel();
+    }
     socket_.reset();
     if (io::Dialer::Done done = std::exchange(done_, {})) {
         done(std::move(result));

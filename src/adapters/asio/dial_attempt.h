@@ -1,6 +1,7 @@
 #pragma once
 
 #include "adapters/asio/addresses.h"
+#include "adapters/asio/connect_race.h"
 #include "adapters/asio/loop.h"
 #include "adapters/asio/socket.h"
 #include "adapters/asio/tls.h"
@@ -30,17 +31,8 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
 
   private:
     enum class Step { resolving, connecting, tls, upgrading, over };
-    // One address that is being tried.
-    struct Race {
-        Address address;
-        std::optional<Socket> socket;  // none: it failed, or has not begun
-    };
-
     void on_resolved(Result<std::vector<Address>> addresses);
-    void try_next_address();
-    void race_failed(std::size_t index, const std::string& reason);
-    void on_connect_ready(std::size_t index);
-    void on_connected(Socket socket);
+    void on_connected(Result<ConnectRace::Winner> winner);
     void step_tls();
     void begin_upgrade();
     void step_sending();
@@ -64,13 +56,8 @@ class DialAttempt final : public std::enable_shared_from_this<DialAttempt> {
     io::Timer limit_;
 
     std::optional<Lookup> lookup_;
-    std::vector<Race> races_;
-    std::size_t begun_ = 0;
-    std::size_t failed_ = 0;
-    std::string last_failure_;
-    io::Timer stagger_;
-
-    std::optional<Socket> socket_;  // the one that won
+    std::shared_ptr<ConnectRace> race_;
+    std::optional<Socket> socket_;
     std::string peer_address_;
     websocket::UpgradeRequest request_;
     Bytes out_;

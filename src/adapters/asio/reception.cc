@@ -65,7 +65,13 @@ void Reception::step_tls() {
         case State::ended:
         case State::failed:
             listener_->log.debug("listener.tls_failed", {{"reason", result.what}});
-            over();
+            // The alert that says why is out already; it must not be lost to a reset.
+            socket_.stop_tls();
+            if (result.what == kPlainHttp) {
+                refuse(400, "this port speaks TLS: use wss:// (or https://)");
+            } else {
+                linger();
+            }
             return;
     }
 }
@@ -216,6 +222,10 @@ void Reception::on_written() {
         become_channel();
         return;
     }
+    linger();
+}
+
+void Reception::linger() {
     AsioLoop& loop = *handlers_.loop;
     step_ = Step::lingering;
     limit_ = loop.call_at(loop.now() + kLinger, [self = shared_from_this()] { self->over(); });

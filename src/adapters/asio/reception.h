@@ -62,6 +62,7 @@ class Reception final : public std::enable_shared_from_this<Reception> {
     void answer(const HttpAnswer& answer);
     void step_writing();
     void on_written();
+    void linger();
     void step_lingering();
     void over();
     template <typename Method>

@@ -19,6 +19,8 @@ class Socket {
     Socket(AsioLoop& loop, UniqueFd descriptor);
 
     void start_tls(Tls tls) { tls_ = std::move(tls); }
+    // From now on the bare bytes.
+    void stop_tls() { tls_ = Tls(); }
     bool is_tls() const { return static_cast<bool>(tls_); }
     bool is_open() const { return descriptor_.is_open(); }
     int native_handle() { return descriptor_.native_handle(); }

@@ -226,8 +226,11 @@ std::string Tls::describe_failure() const {
     if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         return "the connection was closed during the TLS handshake";
     }
-    if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
-        reason == SSL_R_PACKET_LENGTH_TOO_LONG || reason == SSL_R_RECORD_TOO_SMALL) {
+    if (reason == SSL_R_HTTP_REQUEST) {
+        return std::string(kPlainHttp);
+    }
+    if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG ||
+        reason == SSL_R_RECORD_TOO_SMALL) {
         return "what answers there does not speak TLS";
     }
     if (reason != SSL_R_CERTIFICATE_VERIFY_FAILED) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -22,6 +23,9 @@ Result<TlsContext> make_client_context(const std::string& ca_file);
 // As TlsServer says.
 Result<TlsContext> make_server_context(const std::string& certificate_file,
                                        const std::string& key_file);
+
+// What a failed handshake of the server's side says if the client spoke HTTP without TLS.
+inline constexpr std::string_view kPlainHttp = "plain HTTP on a TLS port";
 
 // One TLS connection on a non-blocking descriptor that it does not own. Empty by default.
 class Tls {

@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <linux/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <cstring>
@@ -27,6 +26,16 @@ class RawPeer {
         address.sin_port = htons(port);
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+        return RawPeer(std::move(fd));
+    }
+    // Does not wait for the connection to stand.
+    static RawPeer begin_to_port(std::uint16_t port) {
+        UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
         return RawPeer(std::move(fd));
     }
     static RawPeer to_unix(const std::string& path) {
@@ -77,13 +86,6 @@ class RawPeer {
             return condition();
         });
     }
-    // Data segments that came in so far.
-    unsigned segments_received() const {
-        tcp_info info{};
-        socklen_t size = sizeof(info);
-        ::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size);
-        return info.tcpi_data_segs_in;
-    }
     int fd() const { return fd_.get(); }
     void shut_down_writing() { ::shutdown(fd_.get(), SHUT_WR); }
     void drop() { fd_.reset(); }
@@ -98,12 +100,12 @@ class RawPeer {
 // A listener that plays a server which is none.
 class RawServer {
   public:
-    RawServer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
+    explicit RawServer(int backlog = 16) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-        EXPECT_EQ(::listen(fd_.get(), 16), 0);
+        EXPECT_EQ(::listen(fd_.get(), backlog), 0);
         socklen_t size = sizeof(address);
         ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size);
         port = ntohs(address.sin_port);
