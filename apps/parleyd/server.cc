@@ -146,7 +146,7 @@ Result<void> Server::open_administration() {
 }
 
 std::uint32_t Server::connection_limit() const {
-    const std::uint64_t other = std::min(kOtherDescriptors, descriptors_ / 4);
+    const std::uint64_t other = std::min(kOtherDescriptors, descriptors_ / 4 * 3);
     const std::uint64_t most = std::max<std::uint64_t>(descriptors_ - other, 16);
     const std::uint64_t wanted = settings_.connections == 0 ? most : settings_.connections;
     return static_cast<std::uint32_t>(std::min<std::uint64_t>({wanted, most, UINT32_MAX}));
@@ -157,11 +157,16 @@ void Server::run() {
         log_.warn("server.connections_capped",
                   {{"wanted", settings_.connections}, {"open_files", descriptors_}});
     }
+    if (descriptors_ < 2 * kOtherDescriptors) {
+        log_.warn("server.few_descriptors",
+                  {{"open_files", descriptors_}, {"connections", connection_limit()}});
+    }
     threads_.emplace_back([this] { store_loop_->run(); });
     for (const auto& loop : loops_) {
         threads_.emplace_back([&loop] { loop->run(); });
     }
-    log_.info("server.started", {{"threads", std::uint64_t{loops_.size()}},
+    log_.info("server.started", {{"version", PARLEY_VERSION},
+                                 {"threads", std::uint64_t{loops_.size()}},
                                  {"connections", connection_limit()},
                                  {"tls", tls_ != nullptr}});
 }

@@ -418,6 +418,36 @@ class Administration(ProgramTest):
         self.serve()
 
 
+class FullDisk(ProgramTest):
+    def test_below_the_reserve_appends_wait_and_known_devices_connect(self):
+        server = self.serve()
+
+        async def send(answered):
+            alice = Device(server, "alice", "phone")
+            await alice.connect()
+            message = await alice.submit(["alice"], "x")
+            if not answered:
+                while server.control("/readyz")[0] != 503 and not alice.results:
+                    await asyncio.sleep(0.05)
+                self.assertEqual(alice.results, [], "the server was never said to be not ready")
+            error = (await alice.result(message))["recipients"][0].get("error")
+            if answered:
+                self.assertIsNone(error)
+            else:
+                self.assertEqual((error["code"], error["retryable"]), (1002, True))
+                await alice.until(lambda: alice.goodbye, SECONDS, "a goodbye")
+            await alice.close()
+        asyncio.run(send(True))
+        self.assertEqual(server.end(), 0)
+        (self.folder / "p.toml").write_text('[store]\nfree_space_reserve = "4000000GiB"\n[limits]\nsubmit_timeout = "2s"\n')
+        server = self.serve("--config", "p.toml")
+        asyncio.run(send(False))
+        self.assertEqual(server.control("/healthz")[0], 200)
+        self.assertEqual(server.end(), 0)
+        server = self.serve()
+        asyncio.run(send(True))
+
+
 class FatalWrite(ProgramTest):
     def test_a_write_that_fails_is_code_5_and_the_next_start_recovers(self):
         self.serve().end()
