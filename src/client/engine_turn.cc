@@ -96,6 +96,8 @@ void Engine::Impl::run_turn() {
     const bool clock_due =
         oldest_ && loop_.now() - clock_saved_ >= kClockSaved && loop_.now() >= store_retry_at_;
     if (empty(turn) && !clock_due) {
+        // Entries that were submitted before need no mark to be submitted again.
+        apply(turn, TurnOutcome());
         refresh_expiry();
         return;
     }

@@ -22,7 +22,7 @@ class PairedChannel;
 
 // What both ends share; the wire between them.
 struct ChannelWire {
-    explicit ChannelWire(Loop& loop) : loop(loop) {}
+    explicit ChannelWire(Loop& on) : loop(on) {}
     Loop& loop;
     PairedChannel* ends[2] = {nullptr, nullptr};
     bool silent = false;  // half-open: nothing arrives any more, and nobody is told
