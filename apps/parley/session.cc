@@ -108,7 +108,7 @@ std::string explain(const Error& error, const std::string& store_folder) {
         line = "the local store " + store_folder +
                " is in use by another process; to be a second device of this user, name a folder "
                "of its own with --store DIR";
-    } else if (error.code == ErrorCode::store_foreign) {
+    } else if (error.code == ErrorCode::store_foreign || error.code == ErrorCode::store_failed) {
         line += "; name another folder with --store DIR";
     } else if (error.domain == ErrorDomain::session || error.domain == ErrorDomain::capability) {
         line = "the server refused the session (" + std::to_string(static_cast<int>(error.code)) +
@@ -117,6 +117,27 @@ std::string explain(const Error& error, const std::string& store_folder) {
     return line;
 }
 
+namespace {
+
+// The SDK names its options; here they are flags.
+std::string with_flag(const std::string& line) {
+    constexpr std::pair<std::string_view, std::string_view> kFlags[] = {
+        {"server URL", "--server:"},
+        {"ca_file:", "--ca:"},
+        {"user_id:", "--user:"},
+        {"device_id:", "--device:"},
+        {"retry_window:", "--retry-window:"},
+        {"application_", "--app: application_"}};
+    for (const auto& [option, flag] : kFlags) {
+        if (line.starts_with(option)) {
+            return std::string(flag) + line.substr(option.size());
+        }
+    }
+    return line;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Client>> open_client(ClientOptions options, Printer& printer) {
     std::string folder = options.store_folder;
     if (folder.empty()) {
@@ -124,7 +145,7 @@ Result<std::unique_ptr<Client>> open_client(ClientOptions options, Printer& prin
     }
     auto client = Client::create(std::move(options));
     if (!client) {
-        printer.remark(explain(client.error(), folder));
+        printer.remark(with_flag(explain(client.error(), folder)));
         return client;
     }
     if (const auto enabled = (*client)->set_support_messaging(true); !enabled) {
@@ -216,7 +237,10 @@ void Session::client_did_fail(Client& client, const Error& error) {
     // A token that cannot be renewed does not end the session before its time.
     if (client.connection().state == ConnectionState::connected) {
         const std::lock_guard lock(output_);
-        printer_.remark(printable(error.description));
+        if (last_trouble_ != error.description) {
+            printer_.remark(printable(error.description));
+        }
+        last_trouble_ = error.description;
         return;
     }
     fail(error);
