@@ -221,8 +221,8 @@ void Engine::Impl::apply(Turn& turn, const TurnOutcome& outcome) {
         }
     }
     recorded_.reset();
-    if (!events_.empty() && !inbox_full_) {
-        wake_later();
+    if (inbox_full_ && store_.unread_bytes() < options_.inbox_bytes) {
+        wake_later();  // The marks of this turn have made room.
     }
 }
 

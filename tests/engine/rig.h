@@ -164,6 +164,7 @@ class EngineRig : public testing::Test, public EngineObserver {
         while (loop_.now() < end) {
             loop_.advance(std::min<Duration>(std::chrono::seconds(20), end - loop_.now()));
             server_.keep_alive();
+            server_.tick();
             loop_.run_ready();
         }
     }

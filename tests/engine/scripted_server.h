@@ -92,6 +92,9 @@ class ScriptedServer final : public io::ChannelObserver {
     }
     // Answers the oldest unanswered submission: accepted for all that were open.
     void answer() {
+        if (unanswered_.empty()) {
+            return;
+        }
         const wire::Submit& submit = unanswered_.front();
         std::vector<wire::RecipientResult> results;
         const auto& open = submit.open_recipient_ids.empty() ? submit.message.recipient_ids
@@ -152,10 +155,21 @@ class ScriptedServer final : public io::ChannelObserver {
             "");
     }
     void move_cursor(std::uint64_t through) {
+        sequence_ = through;
         session_->deliver({}, Sequence(through));
         transmit();
     }
+    // Lets the session look at the time: the token's end, keep-alive.
+    void tick() {
+        if (session_ != nullptr) {
+            session_->tick(loop_.now());
+            transmit();
+        }
+    }
     void goodbye(ErrorCode code, std::chrono::milliseconds reconnect_after = {}) {
+        if (session_ == nullptr) {
+            return;
+        }
         session_->goodbye(make_error(code, "said by the script"), reconnect_after);
         transmit();
     }
@@ -164,7 +178,11 @@ class ScriptedServer final : public io::ChannelObserver {
             channel_->cut();
         }
     }
-    void close(std::uint16_t code) { channel_->close(code, "closed by the script"); }
+    void close(std::uint16_t code) {
+        if (channel_ != nullptr) {
+            channel_->close(code, "closed by the script");
+        }
+    }
     void go_silent() { channel_->go_silent(); }
     // A frame as it is, past the session's own sense.
     void write_raw(const wire::ServerFrame& frame) { write_raw(wire::encode(frame)); }
@@ -189,12 +207,16 @@ class ScriptedServer final : public io::ChannelObserver {
     void on_end(const io::ChannelEnd& end) override {
         last().ended = true;
         last().close_code = end.code;
+        unanswered_.clear();
         session_.reset();
         channel_.reset();
     }
 
   private:
     Sequence deliver(const Bytes& stored, const Bytes& body) {
+        if (session_ == nullptr) {
+            return Sequence();
+        }
         const Sequence sequence(++sequence_);
         auto event = wire::RenderedEvent::make(sequence, wall_time_from_ms(now_ms()), stored, body);
         const std::vector<std::shared_ptr<wire::RenderedEvent>> events = {*event};

@@ -23,6 +23,8 @@ class MemoryVfs {
     // What was not synced is gone. Databases that are open meanwhile are of the world before: close
     // them first, or drop_writes() before.
     void lose_power();
+    // An empty disk again.
+    void forget() { files_.clear(); }
     // From now on nothing reaches the disk, though every call succeeds: a process that is dead but
     // does not know it.
     void drop_writes(bool drop) { dropping_ = drop; }
