@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <utility>
 
@@ -36,6 +37,7 @@ void CommitThread::hand_over(mailbox::Commit commit, mailbox::Table::CommitDone 
 }
 
 void CommitThread::run() {
+    ::pthread_setname_np(::pthread_self(), "parley-commit");
     while (true) {
         std::optional<Order> order;
         {
