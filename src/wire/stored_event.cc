@@ -12,11 +12,11 @@ namespace {
 
 // Field numbers of proto/parley/v1/wire.proto.
 namespace event_field {
-constexpr unsigned kSequence = 1, kAtMs = 2, kIncoming = 3, kSent = 4, kDelivered = 5;
+constexpr unsigned kSequence = 1, kAtMs = 2, kIncoming = 3, kSent = 4;
 }
 namespace message_field {
-constexpr unsigned kMessageId = 1, kSenderId = 2, kRecipientIds = 3, kText = 4, kHeaders = 5,
-                   kCreatedAtMs = 6, kAcceptedAtMs = 7, kKey = 8;
+constexpr unsigned kMessageId = 1, kSenderId = 2, kHeaders = 5, kCreatedAtMs = 6, kAcceptedAtMs = 7,
+                   kKey = 8;
 }
 constexpr unsigned kSentMessage = 1;
 constexpr unsigned kFrameEvents = 3;   // ServerFrame.events
