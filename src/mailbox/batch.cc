@@ -17,7 +17,7 @@ constexpr std::size_t kInlineBody = 512;
 constexpr std::uint64_t kCeilingAheadUs = 3600ull * 1'000'000;
 constexpr std::uint64_t kCeilingAhead = 4096;  // where sequences are ahead of the clock
 
-bool all_final(const std::vector<Appended>& answers) {
+bool all_final(std::span<const Appended> answers) {
     return std::all_of(answers.begin(), answers.end(),
                        [](const Appended& one) { return is_final(one.outcome); });
 }
@@ -65,7 +65,7 @@ Result<void> Batch::add(std::span<const Step> steps) {
                 place(candidates[next++]);
             }
             append->next = step.end;
-            if (append->finish && step.end == append->appends.size()) {
+            if (step.end == append->appends.size()) {
                 submissions_.push_back(append);
             }
         } else {
@@ -297,20 +297,31 @@ Result<void> Batch::look_up_floor(MailboxState& state) {
 }
 
 Result<void> Batch::finish_submissions() {
-    std::vector<std::pair<AppendWork*, Append>> finished;
+    struct Finished {
+        AppendWork* work;
+        SubmissionPart* part;
+        Append append;
+    };
+    std::vector<Finished> finished;
     for (AppendWork* work : submissions_) {
-        if (work->passed_over || !all_final(work->answers)) {
-            continue;
-        }
-        if (std::optional<Append> sent = work->finish(work->answers)) {
-            finished.emplace_back(work, std::move(*sent));
+        std::size_t begin = 0;
+        for (SubmissionPart& part : work->parts) {
+            const auto answers =
+                std::span<const Appended>(work->answers).subspan(begin, part.end - begin);
+            begin = part.end;
+            if (!part.finish || !all_final(answers)) {
+                continue;
+            }
+            if (std::optional<Append> sent = part.finish(answers)) {
+                finished.push_back({work, &part, std::move(*sent)});
+            }
         }
     }
     std::vector<const MailboxId*> ids;
     std::vector<Candidate> candidates;
-    for (auto& [work, append] : finished) {
-        ids.push_back(&append.mailbox);
-        candidates.push_back({work, &append, &work->sent.emplace()});
+    for (Finished& one : finished) {
+        ids.push_back(&one.append.mailbox);
+        candidates.push_back({one.work, &one.append, &one.part->sent.emplace()});
     }
     PARLEY_CHECK(cache_.load(ids, moment_.expired));
     PARLEY_CHECK(look_up_keys(candidates));
@@ -340,8 +351,14 @@ void Batch::spoil() {
         *answer = Appended{};
     }
     for (AppendWork* work : submissions_) {
-        if (work->sent && !all_final(work->answers)) {
-            work->sent.reset();
+        std::size_t begin = 0;
+        for (SubmissionPart& part : work->parts) {
+            const auto answers =
+                std::span<const Appended>(work->answers).subspan(begin, part.end - begin);
+            begin = part.end;
+            if (!all_final(answers)) {
+                part.sent.reset();
+            }
         }
     }
     // By name: a state may be listed twice, and is gone after the first time.

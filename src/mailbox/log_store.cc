@@ -6,6 +6,7 @@
 #include "mailbox/writer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace parley::mailbox {
@@ -52,22 +53,38 @@ class Door final : public Store {
     }
 
     void append(std::vector<Append> appends, Done<std::vector<Appended>> done) override {
-        submit(std::move(appends), {}, [done = std::move(done)](Submitted submitted) mutable {
-            done(std::move(submitted.incoming));
-        });
+        std::vector<Submission> one;
+        one.push_back({std::move(appends), {}});
+        submit_all(std::move(one),
+                   [done = std::move(done)](std::vector<Submitted> answers) mutable {
+                       done(std::move(answers.front().incoming));
+                   });
     }
 
-    void submit(std::vector<Append> incoming, Finish finish, Done<Submitted> done) override {
+    void submit_all(std::vector<Submission> submissions,
+                    Done<std::vector<Submitted>> done) override {
+        AppendWork work;
+        work.done = std::move(done);
+        work.parts.reserve(submissions.size());
+        for (Submission& submission : submissions) {
+            if (work.appends.empty()) {
+                work.appends = std::move(submission.incoming);
+            } else {
+                std::move(submission.incoming.begin(), submission.incoming.end(),
+                          std::back_inserter(work.appends));
+            }
+            work.parts.push_back({work.appends.size(), std::move(submission.finish)});
+        }
         std::size_t bytes = 0;
         const Bytes* body = nullptr;
-        for (const Append& one : incoming) {
+        for (const Append& one : work.appends) {
             bytes += sizeof one + (one.bytes ? one.bytes->size() : 0);
             if (one.body && one.body.get() != body) {
                 body = one.body.get();
                 bytes += body->size();
             }
         }
-        request(AppendWork{std::move(incoming), std::move(finish), std::move(done)}, bytes);
+        request(std::move(work), bytes);
     }
 
     void head(const MailboxId& mailbox, Done<Result<Head>> done) override {
@@ -153,9 +170,8 @@ class Door final : public Store {
     template <typename What>
     void refuse(What what) {
         if constexpr (std::is_same_v<What, AppendWork>) {
-            post([done = std::move(what.done), count = what.appends.size()]() mutable {
-                done(Submitted{std::vector<Appended>(count), std::nullopt});
-            });
+            what.answers.resize(what.appends.size());
+            post([work = std::move(what)]() mutable { work.done(take_answers(work)); });
         } else {
             post([done = std::move(what.done)]() mutable {
                 done(unexpected(

@@ -125,13 +125,28 @@ class Store {
     // Builds at most one more append (`sent`) from the final answers of the others. Pure; runs on
     // the store's writer.
     using Finish = UniqueFunction<std::optional<Append>(std::span<const Appended>)>;
+    struct Submission {
+        std::vector<Append> incoming;
+        Finish finish;
+    };
     struct Submitted {
         std::vector<Appended> incoming;
         std::optional<Appended> sent;
     };
-    // append(incoming), and when all answers are final, the append that `finish` makes of them;
-    // here in one commit.
-    virtual void submit(std::vector<Append> incoming, Finish finish, Done<Submitted> done) = 0;
+    // Submissions in order, answered together, as one call of append(): within one mailbox nothing
+    // is stored if an earlier item, of whichever submission, was answered busy (R6). For each, when
+    // all its answers are final, the append that `finish` makes of them too; here in one commit.
+    virtual void submit_all(std::vector<Submission> submissions,
+                            Done<std::vector<Submitted>> done) = 0;
+    // One.
+    void submit(std::vector<Append> incoming, Finish finish, Done<Submitted> done) {
+        std::vector<Submission> one;
+        one.push_back({std::move(incoming), std::move(finish)});
+        submit_all(std::move(one),
+                   [done = std::move(done)](std::vector<Submitted> answers) mutable {
+                       done(std::move(answers.front()));
+                   });
+    }
 
     // Errors: server_error.
     virtual void head(const MailboxId& mailbox, Done<Result<Head>> done) = 0;

@@ -25,17 +25,26 @@ struct DoorLine {
 };
 using Line = std::shared_ptr<DoorLine>;
 
-// An append or submit on its way; a large one may need several batches.
+// A submission within an AppendWork: its appends end before `end`, where those of the next begin.
+struct SubmissionPart {
+    std::size_t end = 0;
+    Store::Finish finish;  // empty for append()
+    std::optional<Appended> sent = {};
+};
+
+// An append or some submissions on their way; a large one may need several batches.
 struct AppendWork {
     std::vector<Append> appends;
-    Store::Finish finish;  // empty for append()
-    Store::Done<Store::Submitted> done;
+    std::vector<SubmissionPart> parts;
+    Store::Done<std::vector<Store::Submitted>> done;
 
     std::vector<Appended> answers = {};
-    std::optional<Appended> sent = {};
     std::size_t next = 0;      // the first append without an answer
     bool passed_over = false;  // one was answered busy: nothing after it is stored
 };
+// Its answers, by submission.
+std::vector<Store::Submitted> take_answers(AppendWork& work);
+
 struct EnrollWork {
     MailboxId mailbox;
     DeviceId device;

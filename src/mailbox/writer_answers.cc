@@ -32,9 +32,8 @@ struct Answer {
     const std::optional<Error>& error;
 
     Task operator()(AppendWork& work) const {
-        return [done = std::move(work.done),
-                result = Store::Submitted{std::move(work.answers), work.sent}]() mutable {
-            done(std::move(result));
+        return [done = std::move(work.done), answers = take_answers(work)]() mutable {
+            done(std::move(answers));
         };
     }
     Task operator()(EnrollWork& work) const {
@@ -51,6 +50,18 @@ struct Answer {
 };
 
 }  // namespace
+
+std::vector<Store::Submitted> take_answers(AppendWork& work) {
+    std::vector<Store::Submitted> answers;
+    answers.reserve(work.parts.size());
+    auto begin = work.answers.begin();
+    for (const SubmissionPart& part : work.parts) {
+        const auto end = work.answers.begin() + static_cast<std::ptrdiff_t>(part.end);
+        answers.push_back({std::vector<Appended>(begin, end), part.sent});
+        begin = end;
+    }
+    return answers;
+}
 
 void Writer::answer(Work& work, const std::optional<Error>& error) {
     shared_->waiting_requests.fetch_sub(1, std::memory_order_relaxed);

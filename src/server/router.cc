@@ -112,28 +112,37 @@ void Lane::start() {
         return finish();
     }
     router_.metrics_.add(Metric::batches);
-    if (batch_.size() == 1) {
-        return submit_single(batch_.front());
+    submit_batch();
+}
+
+// The usual case: everything about the batch in one commit.
+void Lane::submit_batch() {
+    std::vector<mailbox::Store::Submission> submissions;
+    for (const Item& item : batch_) {
+        if (item.submission == nullptr) {
+            continue;
+        }
+        submissions.push_back(
+            {incoming_appends(*item.submission), [submission = item.submission](auto outcomes) {
+                 return sent_append(*submission, outcomes);
+             }});
     }
-    append_open();
+    router_.store_.submit_all(std::move(submissions),
+                              [this](auto submitted) { on_submitted(std::move(submitted)); });
 }
 
-// The usual case: one message, and everything about it in one commit.
-void Lane::submit_single(Item& item) {
-    step_ = Step::incoming;
-    router_.store_.submit(
-        incoming_appends(*item.submission),
-        [submission = item.submission](std::span<const mailbox::Appended> outcomes) {
-            return sent_append(*submission, outcomes);
-        },
-        [this](mailbox::Store::Submitted submitted) { on_single(std::move(submitted)); });
-}
-
-void Lane::on_single(mailbox::Store::Submitted submitted) {
-    Item& item = batch_.front();
-    PARLEY_ASSERT(submitted.incoming.size() == item.outcomes.size());
-    item.outcomes = std::move(submitted.incoming);
-    item.sent = submitted.sent;
+void Lane::on_submitted(std::vector<mailbox::Store::Submitted> submitted) {
+    std::size_t next = 0;
+    for (Item& item : batch_) {
+        if (item.submission == nullptr) {
+            continue;
+        }
+        PARLEY_ASSERT(next < submitted.size());
+        PARLEY_ASSERT(submitted[next].incoming.size() == item.outcomes.size());
+        item.outcomes = std::move(submitted[next].incoming);
+        item.sent = submitted[next].sent;
+        ++next;
+    }
     next_step();
 }
 
@@ -149,12 +158,10 @@ void Lane::next_step() {
     if (finished) {
         return finish();
     }
-    if (step_ == Step::incoming) {
-        const bool tried = std::any_of(batch_.begin(), batch_.end(),
-                                       [](const Item& i) { return i.sent.has_value(); });
-        if (!tried) {
-            return append_sent(Step::sent, batch_.size());
-        }
+    const bool untried = std::any_of(batch_.begin(), batch_.end(),
+                                     [](const Item& i) { return i.accepted() && !i.sent; });
+    if (untried) {
+        return append_sent(Step::sent, batch_.size());
     }
     on_fault();
 }

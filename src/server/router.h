@@ -66,8 +66,8 @@ class Lane {
     enum class Step { incoming, sent, last_words };
 
     void start();
-    void submit_single(Item& item);
-    void on_single(mailbox::Store::Submitted submitted);
+    void submit_batch();
+    void on_submitted(std::vector<mailbox::Store::Submitted> submitted);
     void next_step();
     void append_open();
     void append_sent(Step step, std::size_t items);

@@ -348,6 +348,31 @@ TEST_P(StoreConformance, StoresAMessageToOneselfOnce) {
     EXPECT_EQ(result.sent->previous, result.incoming[0].sequence);
 }
 
+// R6
+TEST_P(StoreConformance, StoresSeveralSubmissionsOfOneCallInTheirOrder) {
+    enroll_alice_and_bob();
+    std::vector<Store::Submission> submissions;
+    for (const char* key : {"1", "2", "3"}) {
+        Store::Submission one;
+        one.incoming.push_back(incoming("bob", key, key));
+        one.incoming.push_back(incoming("nobody", key));
+        one.finish = [key](std::span<const Appended> answers) {
+            EXPECT_EQ(answers.size(), 2u);
+            return std::optional(sent("alice", "s" + std::string(key), key));
+        };
+        submissions.push_back(std::move(one));
+    }
+    const auto results = call_->submit_all(std::move(submissions));
+    ASSERT_EQ(results.size(), 3u);
+    for (const Store::Submitted& result : results) {
+        EXPECT_EQ(result.incoming[0].outcome, Outcome::stored);
+        EXPECT_EQ(result.incoming[1].outcome, Outcome::no_user);
+        EXPECT_EQ(result.sent->outcome, Outcome::stored);
+    }
+    EXPECT_EQ(call_->contents("bob"), (Strings{"1", "2", "3"}));
+    EXPECT_EQ(call_->contents("alice"), (Strings{"1", "2", "3"}));
+}
+
 // ---- reading
 
 TEST_P(StoreConformance, ReadsOnAfterTheCursor) {

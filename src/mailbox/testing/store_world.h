@@ -98,6 +98,10 @@ class Caller {
             world_.door().submit(std::move(appends), std::move(finish), std::move(done));
         });
     }
+    std::vector<Store::Submitted> submit_all(std::vector<Store::Submission> submissions) {
+        return wait<std::vector<Store::Submitted>>(
+            [&](auto done) { world_.door().submit_all(std::move(submissions), std::move(done)); });
+    }
     Enrolled enroll(const std::string& user, const std::string& device, bool messaging = true,
                     std::vector<DeviceId> live = {}) {
         const auto answer = wait<Result<Enrolled>>([&](auto done) {

@@ -30,7 +30,7 @@ class FaultyStore final : public mailbox::Store {
         std::size_t submit_calls = 0;
         std::size_t read_calls = 0;
         std::size_t mark_calls = 0;
-        std::size_t largest_append = 0;
+        std::size_t largest_submit = 0;
     };
 
     FaultyStore(std::unique_ptr<mailbox::Store> inner, io::Loop& loop, Switches& switches)
@@ -47,7 +47,6 @@ class FaultyStore final : public mailbox::Store {
     void append(std::vector<mailbox::Append> appends,
                 Done<std::vector<mailbox::Appended>> done) override {
         ++switches_.append_calls;
-        switches_.largest_append = std::max(switches_.largest_append, appends.size());
         const Fault fault = next_fault(appends.front().needs != mailbox::Needs::messaging);
         if (fault == Fault::none) {
             return inner_->append(std::move(appends), std::move(done));
@@ -65,32 +64,39 @@ class FaultyStore final : public mailbox::Store {
         post([answer = std::move(answer)]() mutable { answer({}); });
     }
 
-    void submit(std::vector<mailbox::Append> incoming, Finish finish,
-                Done<Submitted> done) override {
+    void submit_all(std::vector<Submission> submissions,
+                    Done<std::vector<Submitted>> done) override {
         ++switches_.submit_calls;
+        switches_.largest_submit = std::max(switches_.largest_submit, submissions.size());
         const Fault fault = next_fault(false);
         if (fault == Fault::none && !switches_.sent_away) {
-            return inner_->submit(std::move(incoming), std::move(finish), std::move(done));
+            return inner_->submit_all(std::move(submissions), std::move(done));
+        }
+        std::vector<Submitted> busy(submissions.size());
+        for (std::size_t i = 0; i < busy.size(); ++i) {
+            busy[i].incoming.resize(submissions[i].incoming.size());
+            for (auto& one : busy[i].incoming) {
+                one.outcome = outcome_of(fault);
+            }
         }
         if (fault == Fault::none) {
             // The incoming events are taken, and then the store goes away before `sent`.
-            return inner_->append(std::move(incoming),
-                                  [done = std::move(done)](auto answers) mutable {
-                                      mailbox::Appended sent;
-                                      sent.outcome = mailbox::Outcome::busy;
-                                      done({std::move(answers), sent});
-                                  });
-        }
-        auto answer = [done = std::move(done), fault, count = incoming.size()](Submitted) mutable {
-            Submitted submitted;
-            submitted.incoming.resize(count);
-            for (auto& one : submitted.incoming) {
-                one.outcome = outcome_of(fault);
+            for (Submission& one : submissions) {
+                one.finish = {};
             }
-            done(std::move(submitted));
+            auto partly = [done = std::move(done)](std::vector<Submitted> answers) mutable {
+                for (Submitted& one : answers) {
+                    one.sent.emplace();
+                }
+                done(std::move(answers));
+            };
+            return inner_->submit_all(std::move(submissions), std::move(partly));
+        }
+        auto answer = [done = std::move(done), busy](std::vector<Submitted>) mutable {
+            done(busy);
         };
         if (fault == Fault::ambiguous_stored) {
-            return inner_->submit(std::move(incoming), std::move(finish), std::move(answer));
+            return inner_->submit_all(std::move(submissions), std::move(answer));
         }
         post([answer = std::move(answer)]() mutable { answer({}); });
     }
