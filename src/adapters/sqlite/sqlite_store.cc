@@ -441,6 +441,14 @@ Result<std::unique_ptr<client::LocalStore>> open_sqlite_store(const SqliteStoreO
         !set) {
         return unexpected(std::move(set).error());
     }
+    // A process that was killed between the write of a transaction and its sync leaves it whole but
+    // not on disk, and SQLite takes it for committed. From here on it is acted on (the cursor in a
+    // Hello acknowledges, R1), so it is synced first: a checkpoint begins with that. What else it
+    // does may wait until there is room.
+    if (auto synced = (*database)->execute("PRAGMA wal_checkpoint(PASSIVE);");
+        !synced && synced.error().code != ErrorCode::store_full) {
+        return unexpected(std::move(synced).error());
+    }
     if (auto migrated = migrate(**database, migrations()); !migrated) {
         return unexpected(std::move(migrated).error());
     }
