@@ -49,12 +49,31 @@ bool Scheduler::run_one() {
     return false;
 }
 
-void Scheduler::run_until(Duration when) {
+bool Scheduler::run_one_until(Duration when) {
     run_urgent();
     while (!due_.empty() && due_.top().when <= when) {
-        run_one();
+        if (!tasks_.contains(due_.top().id)) {
+            due_.pop();  // Cancelled.
+            continue;
+        }
+        return run_one();
     }
     now_ = std::max(now_, when);
+    return false;
+}
+
+void Scheduler::run_until(Duration when) {
+    while (run_one_until(when)) {
+    }
+}
+
+void Scheduler::clear() {
+    // What a task owns may schedule more while it goes.
+    while (!tasks_.empty() || !urgent_.empty()) {
+        const auto gone = std::exchange(tasks_, {});
+        const auto urgent = std::exchange(urgent_, {});
+    }
+    due_ = {};
 }
 
 }  // namespace parley::sim

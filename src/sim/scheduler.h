@@ -30,8 +30,12 @@ class Scheduler {
 
     // Runs what is due next. False: nothing is left.
     bool run_one();
+    // The same, if it is due up to `when`; else moves time there. False: nothing was run.
+    bool run_one_until(Duration when);
     // Runs all that is due up to `when`, and moves time there.
     void run_until(Duration when);
+    // Drops all that is to come: at the end of a run, while what it refers to is still there.
+    void clear();
     std::uint64_t events() const { return events_; }
 
   private:

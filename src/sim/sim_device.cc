@@ -149,10 +149,10 @@ void SimDevice::tear_down(bool crashed) {
     disk_.revive();
     ending_ = false;
     connected_ = false;
-    disk_disturbed_ = false;
     for (Witness* witness : surroundings_.witnesses) {
         witness->on_process_end(tag_, crashed);
     }
+    disk_disturbed_ = disk_.faulty();
 }
 
 void SimDevice::later(Duration most, Task task) {

@@ -58,6 +58,7 @@ class SimVfs {
         interrupt_at_ = 0;
         interrupt_ = nullptr;
     }
+    bool faulty() const { return capacity_ != SIZE_MAX || fail_at_ != 0; }
     // Called in the middle of the operation with this number from now: a place to stop().
     void interrupt_after(std::uint64_t operations, std::function<void()> then);
 

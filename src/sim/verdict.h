@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,15 +16,23 @@ class Verdict {
         std::string what;
     };
 
+    // Called once, with the first.
+    explicit Verdict(std::function<void(const Broken&)> told = nullptr) : told_(std::move(told)) {}
+
     void broken(std::string_view rule, std::string what) {
-        if (!first_) {
-            first_ = Broken{std::string(rule), std::move(what)};
+        if (first_) {
+            return;
+        }
+        first_ = Broken{std::string(rule), std::move(what)};
+        if (told_) {
+            told_(*first_);
         }
     }
     bool ok() const { return !first_; }
     const std::optional<Broken>& first() const { return first_; }
 
   private:
+    std::function<void(const Broken&)> told_;
     std::optional<Broken> first_;
 };
 

@@ -37,6 +37,9 @@ class TraceLog final : public LogSink {
 World::World(const Scenario& scenario, Trace::Lines lines)
     : scenario_(scenario),
       trace_([this] { return scheduler_.now(); }),
+      verdict_([this](const Verdict::Broken& broken) {
+          trace_.note("BROKEN", broken.rule, broken.what);
+      }),
       random_(scenario.seed),
       network_(scheduler_, scenario.network, random_.next(), trace_),
       log_(std::make_unique<TraceLog>(trace_)) {
@@ -90,6 +93,7 @@ World::~World() {
     server_->disk().set_observer(nullptr);
     devices_.clear();
     server_.reset();
+    scheduler_.clear();
 }
 
 ServerOptions World::server_options() const {

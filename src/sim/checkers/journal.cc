@@ -354,7 +354,7 @@ void Journal::check_failure(const Heard& heard, const Written& message,
         case ErrorCode::recipient_unknown:
         case ErrorCode::no_messaging:
             // R13: denied only from a current read.
-            if (message.able.contains(failure.recipient)) {
+            if (message.able.contains(failure.recipient) && truth_.restores() == 0) {
                 verdict_.broken("R13", what + ", who could receive before it was sent");
             }
             break;

@@ -68,6 +68,12 @@ void SessionChecker::client_writes(Session& session, const std::string& host, By
                                         session.at_client.size(), session.client_bytes));
         }
         world_.said(host, End::client, "submit");
+    } else if (const auto* hello = std::get_if<wire::Hello>(&*decoded)) {
+        // R1: a cursor acknowledges like an Ack.
+        if (hello->cursor && !world_.device_is_durable(host)) {
+            verdict_.broken("R1", fmt::format("{} says hello with a cursor before it is synced", host));
+        }
+        world_.said(host, End::client, "hello");
     } else if (std::get_if<wire::Ack>(&*decoded) != nullptr) {
         // R1: an event is acknowledged after it is in the local store.
         if (!world_.device_is_durable(host)) {

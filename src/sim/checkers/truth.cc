@@ -67,23 +67,24 @@ void Truth::durable(const mailbox::Commit& commit) {
             verdict_.broken("R23", "an event lies in a mailbox that nobody has");
             continue;
         }
-        event(found->second, Sequence(*sequence), put.value);
+        if (const auto event = take(found->second, Sequence(*sequence), put.value)) {
+            learn(found->second, *event);
+        }
     }
 }
 
-void Truth::event(Mailbox& mailbox, Sequence sequence, std::string_view value) {
+std::optional<wire::Event> Truth::take(Mailbox& mailbox, Sequence sequence, std::string_view value) {
     const auto record = mailbox::decode_event(value);
-    const auto parsed = record ? parse(sequence, record->at, record->bytes) : std::nullopt;
+    auto parsed = record ? parse(sequence, record->at, record->bytes) : std::nullopt;
     if (!parsed) {
-        verdict_.broken("storage", fmt::format("event {} of {} cannot be read", sequence.value(),
-                                               mailbox.user.value()));
-        return;
+        verdict_.broken("storage", fmt::format("event {} of {} cannot be read", sequence.value(), mailbox.user.value()));
+        return std::nullopt;
     }
     check_order(mailbox, *parsed);
     mailbox.newest = std::max(mailbox.newest, sequence);
     mailbox.newest_at_ms = std::max(mailbox.newest_at_ms, parsed->at_ms);
     mailbox.sequences.insert(sequence.value());
-    learn(mailbox, *parsed);
+    return parsed;
 }
 
 void Truth::check_order(const Mailbox& mailbox, const wire::Event& event) {
@@ -166,14 +167,23 @@ void Truth::restored() {
         event.erased = true;
     }
     incoming_ = std::move(before);
-    for (const auto& [key, value] :
-         disk_.contents()[static_cast<std::size_t>(mailbox::Space::events)]) {
-        const auto found =
-            mailboxes_.find(std::string_view(key).substr(0, sizeof(mailbox::MailboxKey)));
+    // Mailbox by mailbox, so that a receipt may come before what it is a receipt of.
+    std::vector<std::pair<Mailbox*, wire::Event>> others;
+    for (const auto& [key, value] : disk_.contents()[static_cast<std::size_t>(mailbox::Space::events)]) {
+        const auto found = mailboxes_.find(std::string_view(key).substr(0, sizeof(mailbox::MailboxKey)));
         const auto sequence = mailbox::sequence_of(key);
-        if (found != mailboxes_.end() && sequence) {
-            event(found->second, Sequence(*sequence), value);
+        if (found == mailboxes_.end() || !sequence) {
+            continue;
         }
+        auto event = take(found->second, Sequence(*sequence), value);
+        if (event && std::holds_alternative<wire::Incoming>(event->kind)) {
+            learn(found->second, *event);
+        } else if (event) {
+            others.emplace_back(&found->second, std::move(*event));
+        }
+    }
+    for (const auto& [mailbox, event] : others) {
+        learn(*mailbox, event);
     }
 }
 

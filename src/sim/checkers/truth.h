@@ -63,7 +63,8 @@ class Truth final : public DurableObserver {
         Sequence acknowledged;
         std::set<std::uint64_t> sequences;
     };
-    void event(Mailbox& mailbox, Sequence sequence, std::string_view value);
+    // Reads and checks one event; nothing if it can't be read.
+    std::optional<wire::Event> take(Mailbox& mailbox, Sequence sequence, std::string_view value);
     void learn(Mailbox& mailbox, const wire::Event& event);
     void check_order(const Mailbox& mailbox, const wire::Event& event);
 
