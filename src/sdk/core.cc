@@ -193,9 +193,14 @@ Result<void> Core::start() {
     }
     callbacks_->resume();
     post([this] {
-        if (engine_ != nullptr) {
-            engine_->start();
+        if (engine_ == nullptr) {
+            return;
         }
+        // Not earlier: set_support_messaging() replaces the engine, and the next one gives the same
+        // callbacks.
+        fetching_ = true;
+        engine_->start();
+        fetch_callbacks();
     });
     return {};
 }
@@ -395,7 +400,7 @@ void Core::on_callbacks_due() {
 
 void Core::fetch_callbacks() {
     const std::size_t room = callbacks_->room();
-    if (engine_ == nullptr || room == 0) {
+    if (engine_ == nullptr || !fetching_ || room == 0) {
         return;
     }
     auto due = engine_->next_callbacks(room);

@@ -129,6 +129,8 @@ class Core final : public ChainSource,
     };
     std::vector<Waiting> waiting_;
     io::Timer answered_timer_;
+    // start() was called once.
+    bool fetching_ = false;
     // Why there is no token, while the app has none.
     std::optional<Error> token_error_;
     std::thread thread_;
