@@ -191,6 +191,9 @@ TEST(AsioAcceptor, AboveTheLimitOfConnectionsNewOnesAreClosedUntilOthersGo) {
     EXPECT_TRUE(fourth.client);
 }
 
+// The undefined behaviour sanitizer looks at memory through a pipe, so it cannot be without
+// descriptors.
+#ifndef __SANITIZE_ADDRESS__
 TEST(AsioAcceptor, OutOfDescriptorsItWaitsAndThenGoesOn) {
     AsioLoop loop;
     Server server(loop);
@@ -213,6 +216,7 @@ TEST(AsioAcceptor, OutOfDescriptorsItWaitsAndThenGoesOn) {
     ASSERT_TRUE(peer.await_end(loop));
     EXPECT_TRUE(has(peer.received, " 200 OK"));
 }
+#endif
 
 TEST(AsioAcceptor, AStoppedAcceptorRefusesAndItsChannelsLiveOn) {
     AsioLoop loop;
