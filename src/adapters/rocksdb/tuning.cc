@@ -2,7 +2,6 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 namespace parley::rocksdb {
@@ -51,8 +50,6 @@ const char* name_of(Space space) {
     family.write_buffer_size = options.write_buffer_bytes;
     family.max_write_buffer_number = 3;
     family.level_compaction_dynamic_level_bytes = true;
-    // A commit is sorted by key: the place of the last insertion is a good hint for the next.
-    family.memtable_insert_with_hint_prefix_extractor.reset(::rocksdb::NewFixedPrefixTransform(0));
     // Append keys are random; the others hold text and counters.
     family.compression =
         space == Space::keys ? ::rocksdb::kNoCompression : ::rocksdb::kLZ4Compression;
