@@ -30,9 +30,11 @@ const SharedBytes& no_bytes() {
 }  // namespace
 
 std::size_t Batch::KeyHash::operator()(const Bytes& key) const noexcept {
-    std::size_t hash = 0;
-    std::memcpy(&hash, key.data() + key.size() - sizeof hash, sizeof hash);
-    return hash;
+    std::uint64_t mailbox = 0;
+    std::uint64_t append = 0;
+    std::memcpy(&mailbox, key.data(), sizeof mailbox);
+    std::memcpy(&append, key.data() + key.size() - sizeof append, sizeof append);
+    return static_cast<std::size_t>(mailbox ^ append);
 }
 
 Result<void> Batch::add(std::span<const Step> steps) {

@@ -78,7 +78,7 @@ class Batch {
         WallTime at{};
     };
     struct KeyHash {
-        // Append keys are cut from SHA-256: any eight bytes of them are a hash.
+        // Both halves are cut from SHA-256: any eight bytes of them are a hash.
         std::size_t operator()(const Bytes& key) const noexcept;
     };
     // Appends that are looked up together, and then placed in order.

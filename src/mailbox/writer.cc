@@ -16,8 +16,29 @@ Error refused(std::string description) {
     return make_error(ErrorCode::server_error, std::move(description));
 }
 
-std::size_t size_of(const Append& append) {
-    return (append.bytes ? append.bytes->size() : 0) + (append.body ? append.body->size() : 0);
+// How far the appends that are left fit a batch that holds `count` appends and `bytes` already.
+struct Stretch {
+    std::size_t end = 0;
+    std::size_t bytes = 0;
+};
+Stretch fitting(const AppendWork& work, std::size_t count, std::size_t bytes) {
+    Stretch stretch{work.next, 0};
+    const Bytes* body = nullptr;
+    for (; stretch.end < work.appends.size(); ++stretch.end, ++count) {
+        const Append& append = work.appends[stretch.end];
+        std::size_t size = append.bytes ? append.bytes->size() : 0;
+        if (append.body && append.body.get() != body) {
+            // The appends of one message share it, and it is stored once.
+            body = append.body.get();
+            size += body->size();
+        }
+        if (count == kStoreBatchAppends ||
+            (count > 0 && bytes + stretch.bytes + size > kStoreBatchBytes)) {
+            break;
+        }
+        stretch.bytes += size;
+    }
+    return stretch;
 }
 
 }  // namespace
@@ -162,16 +183,13 @@ std::vector<Step> Writer::choose_steps() {
     for (Work& work : queue_) {
         if (auto* append = std::get_if<AppendWork>(&work.what)) {
             const std::size_t begin = append->next;
-            std::size_t end = begin;
-            while (end < append->appends.size()) {
-                const std::size_t size = size_of(append->appends[end]);
-                if (count == kStoreBatchAppends || (count > 0 && bytes + size > kStoreBatchBytes)) {
-                    break;
-                }
-                ++count;
-                bytes += size;
-                ++end;
+            const Stretch stretch = fitting(*append, count, bytes);
+            const std::size_t end = stretch.end;
+            if (begin == 0 && end < append->appends.size() && !steps.empty()) {
+                break;  // whole in the next one: what belongs together is one commit (R1)
             }
+            count += end - begin;
+            bytes += stretch.bytes;
             if (end == begin && begin < append->appends.size()) {
                 break;
             }

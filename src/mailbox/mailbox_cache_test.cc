@@ -1,0 +1,63 @@
+#include "mailbox/mailbox_cache.h"
+
+#include "io/testing/manual_loop.h"
+#include "mailbox/memory_table.h"
+
+#include <gtest/gtest.h>
+
+namespace parley::mailbox {
+namespace {
+
+class MailboxCacheTest : public testing::Test {
+  protected:
+    static MailboxId user(const std::string& name) { return {ApplicationKey("app"), UserId(name)}; }
+    void load(const std::vector<MailboxId>& users) {
+        std::vector<const MailboxId*> ids;
+        for (const MailboxId& one : users) {
+            ids.push_back(&one);
+        }
+        ASSERT_TRUE(cache_.load(ids, {}).has_value());
+    }
+
+    io::ManualLoop loop_;
+    MemoryDisk disk_;
+    MemoryTable table_{disk_, loop_};
+    MailboxCache cache_{table_, Logger(null_log()), 2};
+};
+
+TEST_F(MailboxCacheTest, KeepsTheStatesUsedLast) {
+    load({user("a"), user("b"), user("c")});
+    EXPECT_NE(cache_.find(user("a")), nullptr);  // pointers stay good until trim()
+    cache_.trim();
+    EXPECT_NE(cache_.find(user("a")), nullptr);
+    EXPECT_EQ(cache_.find(user("b")), nullptr);
+    EXPECT_NE(cache_.find(user("c")), nullptr);
+}
+
+TEST_F(MailboxCacheTest, ReadsOnlyWhatIsNotAtHandAndEachOnce) {
+    load({user("a"), user("a")});
+    const std::size_t before = table_.reads();
+    load({user("a")});
+    EXPECT_EQ(table_.reads(), before);
+    load({user("a"), user("b"), user("b")});
+    EXPECT_EQ(table_.reads(), before + 1);
+}
+
+TEST_F(MailboxCacheTest, ReadsAgainWhatWasForgotten) {
+    load({user("a")});
+    cache_.find(user("a"))->record.exists = true;
+    cache_.forget(user("a"));
+    EXPECT_EQ(cache_.find(user("a")), nullptr);
+    load({user("a")});
+    EXPECT_FALSE(cache_.find(user("a"))->record.exists);
+}
+
+TEST_F(MailboxCacheTest, SaysWhenTheTableCannotBeRead) {
+    table_.fail_read(1);
+    const MailboxId one = user("a");
+    EXPECT_FALSE(cache_.load({&one}, {}).has_value());
+    EXPECT_EQ(cache_.find(one), nullptr);
+}
+
+}  // namespace
+}  // namespace parley::mailbox
