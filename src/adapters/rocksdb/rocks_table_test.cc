@@ -1,0 +1,271 @@
+#include "adapters/rocksdb/rocks_table.h"
+
+#include "adapters/rocksdb/testing/hand_loop.h"
+#include "adapters/rocksdb/testing/temporary_folder.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+namespace parley::rocksdb {
+namespace {
+
+using mailbox::Commit;
+using mailbox::Space;
+using testing::HasSubstr;
+
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+void write_file(const fs::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
+// A value as in a space with expire().
+std::string stored_at(std::int64_t ms, const std::string& rest) {
+    std::string value;
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        value.push_back(static_cast<char>(ms >> shift & 0xff));
+    }
+    return value + rest;
+}
+
+class RocksTableTest : public testing::Test {
+  protected:
+    std::string folder() const { return root_.path() + "/store"; }
+    void open(const RocksTableOptions& options = {}) {
+        auto opened = RocksTable::open(folder(), loop_, options);
+        ASSERT_TRUE(opened.has_value()) << opened.error().description;
+        table_ = std::move(*opened);
+    }
+    Error open_error(const std::string& where) {
+        const auto opened = RocksTable::open(where, loop_);
+        return opened ? Error{} : opened.error();
+    }
+    Result<void> commit(Commit commit) {
+        std::optional<Result<void>> outcome;
+        table_->commit(std::move(commit),
+                       [&](Result<void> result) { outcome = std::move(result); });
+        EXPECT_TRUE(loop_.run_while([&] { return !outcome; }));
+        return std::move(*outcome);
+    }
+    void put(const std::string& key, const std::string& value = "value") {
+        ASSERT_TRUE(commit({{{Space::state, key, value, {}}}, {}, {}}).has_value());
+    }
+    bool has(RocksTable& table, const std::string& key) {
+        const auto found = table.get(Space::state, key);
+        EXPECT_TRUE(found.has_value());
+        return found.has_value() && found->has_value();
+    }
+    // The folder as a process killed at this moment leaves it: what is not flushed may be there or
+    // not.
+    std::string killed_copy() {
+        const std::string copy = root_.path() + "/copy" + std::to_string(copies_++);
+        fs::copy(folder(), copy, fs::copy_options::recursive);
+        return copy;
+    }
+    // The log that holds the last commits.
+    static fs::path log_of(const std::string& folder) {
+        fs::path newest;
+        for (const auto& entry : fs::directory_iterator(folder + "/rocksdb")) {
+            if (entry.path().extension() == ".log" && (newest.empty() || newest < entry.path())) {
+                newest = entry.path();
+            }
+        }
+        return newest;
+    }
+
+    TemporaryFolder root_;
+    HandLoop loop_;
+    std::unique_ptr<RocksTable> table_;
+    int copies_ = 0;
+};
+
+TEST_F(RocksTableTest, IsInUseOnce) {
+    open();
+    const Error error = open_error(folder());
+    EXPECT_EQ(error.code, ErrorCode::store_in_use);
+    EXPECT_THAT(error.description, HasSubstr(folder()));
+    table_.reset();
+    open();
+}
+
+TEST_F(RocksTableTest, NamesTheFileThatIsWrong) {
+    write_file(root_.path() + "/file", "text");
+    Error error = open_error(root_.path() + "/file");
+    EXPECT_EQ(error.code, ErrorCode::store_failed);
+    EXPECT_THAT(error.description, HasSubstr(root_.path() + "/file"));
+    error = open_error(root_.path() + "/file/below");
+    EXPECT_EQ(error.code, ErrorCode::store_failed);
+
+    open();
+    put("a");
+    table_.reset();
+    const std::string current = read_file(folder() + "/rocksdb/CURRENT");
+    write_file(folder() + "/rocksdb/CURRENT", "nonsense\n");
+    error = open_error(folder());
+    EXPECT_EQ(error.code, ErrorCode::store_failed);
+    EXPECT_THAT(error.description, HasSubstr(folder() + "/rocksdb"));
+    write_file(folder() + "/rocksdb/CURRENT", current);
+    open();
+    EXPECT_TRUE(has(*table_, "a"));
+}
+
+TEST_F(RocksTableTest, RefusesADamagedEpochAndSaysWhatToDo) {
+    open();
+    table_.reset();
+    for (const std::string& bad : {std::string(), std::string(100, 'a'), std::string("a b")}) {
+        write_file(folder() + "/EPOCH", bad);
+        const Error error = open_error(folder());
+        EXPECT_EQ(error.code, ErrorCode::store_failed);
+        EXPECT_THAT(error.description, HasSubstr(folder() + "/EPOCH"));
+        EXPECT_THAT(error.description, HasSubstr("Remove it"));
+    }
+}
+
+// R19
+TEST_F(RocksTableTest, KeepsItsEpochUntilTheFileIsGone) {
+    open();
+    const Epoch first = table_->epoch();
+    EXPECT_EQ(first.value().size(), 32u);
+    table_.reset();
+    open();
+    EXPECT_EQ(table_->epoch(), first);
+    table_.reset();
+    fs::remove(folder() + "/EPOCH");
+    open();
+    EXPECT_NE(table_->epoch(), first);
+    EXPECT_EQ(table_->epoch().value().size(), 32u);
+}
+
+// R19
+TEST_F(RocksTableTest, BacksUpWhileInUseWithoutItsEpoch) {
+    open();
+    put("before");
+    const std::string backup = root_.path() + "/backup";
+    ASSERT_TRUE(table_->backup(backup).has_value());
+    put("after");
+    EXPECT_FALSE(fs::exists(backup + "/EPOCH"));
+    auto restored = RocksTable::open(backup, loop_);
+    ASSERT_TRUE(restored.has_value()) << restored.error().description;
+    EXPECT_TRUE(has(**restored, "before"));
+    EXPECT_FALSE(has(**restored, "after"));
+    EXPECT_NE((*restored)->epoch(), table_->epoch());
+    // Not over another one.
+    const auto again = table_->backup(backup);
+    ASSERT_FALSE(again.has_value());
+    EXPECT_THAT(again.error().description, HasSubstr(backup));
+}
+
+// R1
+TEST_F(RocksTableTest, HasEveryAnsweredCommitAfterAKill) {
+    open();
+    for (int i = 0; i < 50; ++i) {
+        put("key" + std::to_string(i));
+        if (i % 10 == 0) {
+            auto killed = RocksTable::open(killed_copy(), loop_);
+            ASSERT_TRUE(killed.has_value()) << killed.error().description;
+            for (int j = 0; j <= i; ++j) {
+                EXPECT_TRUE(has(**killed, "key" + std::to_string(j)));
+            }
+        }
+    }
+}
+
+// R1
+TEST_F(RocksTableTest, ToleratesATornTailAndNothingElse) {
+    open();
+    put("first", std::string(500, 'a'));
+    put("second", std::string(500, 'b'));
+    put("third", std::string(500, 'c'));
+    // Torn: the last record was not flushed whole.
+    for (const std::uintmax_t cut : {1u, 100u, 400u}) {
+        const std::string copy = killed_copy();
+        const fs::path log = log_of(copy);
+        fs::resize_file(log, fs::file_size(log) - cut);
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first"));
+        EXPECT_TRUE(has(**opened, "second"));
+        EXPECT_FALSE(has(**opened, "third"));
+    }
+    // Damaged in the middle: what follows was flushed and must not be dropped in silence.
+    const std::string copy = killed_copy();
+    std::string bytes = read_file(log_of(copy));
+    const std::size_t middle = bytes.find(std::string(100, 'b'));
+    ASSERT_NE(middle, std::string::npos);
+    bytes[middle] = 'x';
+    write_file(log_of(copy), bytes);
+    const Error error = open_error(copy);
+    EXPECT_EQ(error.code, ErrorCode::store_failed);
+    EXPECT_THAT(error.description, HasSubstr(copy));
+}
+
+TEST_F(RocksTableTest, RefusesCommitsBelowTheReserveWithoutTouchingAnything) {
+    open({.free_space_reserve = 1ull << 60});
+    const auto refused = commit({{{Space::state, "key", "value", {}}}, {}, {}});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::server_error);
+    EXPECT_TRUE(refused.error().retryable);
+    EXPECT_THAT(refused.error().description, HasSubstr(folder()));
+    EXPECT_FALSE(has(*table_, "key"));
+    table_.reset();
+    open();
+    EXPECT_FALSE(has(*table_, "key"));
+    put("key");
+}
+
+// R17
+TEST_F(RocksTableTest, ReclaimsWhatHasExpiredWhenItCompacts) {
+    open();
+    Commit entries;
+    for (const Space space : {Space::events, Space::keys}) {
+        entries.puts.push_back({space, "old", stored_at(1000, "x"), wall_time_from_ms(1000)});
+        entries.puts.push_back({space, "limit", stored_at(2000, "x"), wall_time_from_ms(2000)});
+        entries.puts.push_back({space, "short", "x", {}});
+    }
+    entries.puts.push_back({Space::state, "old", stored_at(1000, "x"), {}});
+    entries.puts.push_back({Space::bodies, "old", stored_at(1000, "x"), {}});
+    ASSERT_TRUE(commit(std::move(entries)).has_value());
+    ASSERT_TRUE(table_->compact().has_value());
+    EXPECT_TRUE(table_->get(Space::events, "old")->has_value());
+    table_->expire(Space::events, wall_time_from_ms(2000));
+    ASSERT_TRUE(table_->compact().has_value());
+    EXPECT_FALSE(table_->get(Space::events, "old")->has_value());
+    EXPECT_TRUE(table_->get(Space::events, "limit")->has_value());
+    EXPECT_TRUE(table_->get(Space::events, "short")->has_value());
+    EXPECT_TRUE(table_->get(Space::keys, "old")->has_value());
+    EXPECT_TRUE(table_->get(Space::state, "old")->has_value());
+    EXPECT_TRUE(table_->get(Space::bodies, "old")->has_value());
+}
+
+TEST_F(RocksTableTest, FinishesACommitUnderWayWhenItIsClosed) {
+    open();
+    bool answered = false;
+    table_->commit({{{Space::state, "key", "value", {}}}, {}, {}}, [&](Result<void> result) {
+        EXPECT_TRUE(result.has_value());
+        answered = true;
+    });
+    table_.reset();
+    EXPECT_TRUE(loop_.run_while([&] { return !answered; }));
+    open();
+    EXPECT_TRUE(has(*table_, "key"));
+}
+
+TEST_F(RocksTableTest, SaysNothingOnItsOwn) {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    open();
+    put("key");
+    table_.reset();
+    EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+}  // namespace
+}  // namespace parley::rocksdb
