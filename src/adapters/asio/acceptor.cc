@@ -130,7 +130,7 @@ bool Listener::survives(int error) {
 }
 
 void Listener::take(UniqueFd fd, const Address& peer) {
-    if (shared_->connections.load(std::memory_order_relaxed) >= shared_->options.max_connections) {
+    if (shared_->connections->load(std::memory_order_relaxed) >= shared_->options.max_connections) {
         too_many_.tell(own_loop().now(), shared_->log, "listener.connection_refused",
                        "max_connections");
         return;
@@ -141,8 +141,8 @@ void Listener::take(UniqueFd fd, const Address& peer) {
     }
     const LoopHandlers handlers = loops_[next_loop_];
     next_loop_ = (next_loop_ + 1) % loops_.size();
-    auto slot = std::make_shared<ConnectionSlot>(shared_);
-    auto receive = [shared = shared_, handlers, fd = std::move(fd), slot = std::move(slot),
+    auto receive = [shared = shared_, handlers, fd = std::move(fd),
+                    slot = ConnectionSlot(shared_->connections),
                     address = to_text(peer)]() mutable {
         if (!shared->dropped.load(std::memory_order_acquire)) {
             std::make_shared<Reception>(shared, handlers, Socket(*handlers.loop, std::move(fd)),
@@ -185,12 +185,9 @@ Result<std::unique_ptr<io::Acceptor>> listen(ListenOptions options, std::vector<
                                            : open_unix(options.unix_path));
     auto shared = std::make_shared<ListenerShared>(std::move(options), log);
     for (const Subprotocol& subprotocol : shared->options.subprotocols) {
-        auto channel = std::make_shared<ChannelOptions>();
-        channel->role = websocket::Role::server;
-        channel->kind = subprotocol.kind == Subprotocol::Kind::text ? websocket::Opcode::text
-                                                                    : websocket::Opcode::binary;
-        channel->subprotocol = subprotocol.name;
-        channel->message_bytes = subprotocol.message_bytes;
+        auto channel = std::make_shared<ChannelOptions>(websocket::Role::server, subprotocol.name,
+                                                        subprotocol.kind == Subprotocol::Kind::text,
+                                                        subprotocol.message_bytes);
         channel->close_timeout = shared->options.close_timeout;
         shared->subprotocols.push_back(subprotocol.name);
         shared->channel_options.push_back(std::move(channel));

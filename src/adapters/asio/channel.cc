@@ -40,7 +40,7 @@ class AsioChannel final : public io::Channel {
 std::unique_ptr<io::Channel> make_channel(AsioLoop& loop, Socket socket,
                                           std::shared_ptr<const ChannelOptions> options,
                                           std::string peer_address, std::string received,
-                                          std::shared_ptr<void> slot) {
+                                          ConnectionSlot slot) {
     return std::make_unique<AsioChannel>(std::make_shared<Connection>(
         loop, std::move(socket), std::move(options), std::move(peer_address), std::move(received),
         std::move(slot)));

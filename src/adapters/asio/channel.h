@@ -1,13 +1,15 @@
 #pragma once
 
+#include "adapters/asio/connection_slot.h"
 #include "adapters/asio/loop.h"
 #include "base/time.h"
 #include "io/channel.h"
-#include "wire/websocket/frame.h"
+#include "wire/websocket/decoder.h"
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace parley::asio {
 
@@ -15,10 +17,15 @@ class Socket;
 
 // What the channels of one listener, or of one dial, have in common.
 struct ChannelOptions {
-    websocket::Role role = websocket::Role::server;
-    websocket::Opcode kind = websocket::Opcode::binary;
+    ChannelOptions(websocket::Role role, std::string name, bool text, std::size_t message_bytes)
+        : decoding{role, message_bytes, text ? websocket::Opcode::text : websocket::Opcode::binary},
+          subprotocol(std::move(name)) {}
+
+    websocket::Role role() const { return decoding.role; }
+    websocket::Opcode kind() const { return *decoding.only; }
+
+    websocket::DecoderOptions decoding;
     std::string subprotocol;
-    std::size_t message_bytes = 1024 * 1024;
     Duration close_timeout = std::chrono::seconds(5);
 };
 
@@ -30,6 +37,6 @@ inline constexpr std::size_t kWriteHighWater = 256 * 1024;
 std::unique_ptr<io::Channel> make_channel(AsioLoop& loop, Socket socket,
                                           std::shared_ptr<const ChannelOptions> options,
                                           std::string peer_address, std::string received,
-                                          std::shared_ptr<void> slot);
+                                          ConnectionSlot slot);
 
 }  // namespace parley::asio

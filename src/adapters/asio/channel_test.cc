@@ -393,7 +393,7 @@ TEST(AsioChannel, PingsOfAPeerThatDoesNotReadCostBoundedMemory) {
 }
 
 TEST(AsioChannel, AnIdleConnectionIsSmall) {
-    EXPECT_LE(sizeof(Connection), 560u);
+    EXPECT_LE(sizeof(Connection), 352u);
 }
 
 }  // namespace

@@ -17,21 +17,17 @@ using websocket::Role;
 // Reads of one connection in one turn, so that a fast sender does not starve the others.
 constexpr int kReadsPerTurn = 4;
 
-websocket::DecoderOptions decoder_options(const ChannelOptions& options) {
-    return {options.role, options.message_bytes, options.kind};
-}
-
 }  // namespace
 
 Connection::Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const ChannelOptions> options,
-                       std::string peer_address, std::string received, std::shared_ptr<void> slot)
+                       std::string peer_address, std::string received, ConnectionSlot slot)
     : loop_(loop),
       options_(std::move(options)),
       socket_(std::move(socket)),
-      decoder_(decoder_options(*options_)),
+      decoder_(options_->decoding),
       peer_address_(std::move(peer_address)),
       slot_(std::move(slot)),
-      held_(std::move(received)) {}
+      held_(received.empty() ? nullptr : std::make_unique<Bytes>(std::move(received))) {}
 
 void Connection::start(io::ChannelObserver& observer) {
     PARLEY_ASSERT(observer_ == nullptr);
@@ -69,7 +65,7 @@ void Connection::pause_reading(bool paused) {
 }
 
 void Connection::resume_reading() {
-    if (!held_.empty()) {
+    if (held_) {
         deliver_held();
     }
     if (!wants_to_read()) {
@@ -86,8 +82,8 @@ void Connection::deliver_held() {
     if (!wants_to_read()) {
         return;
     }
-    Bytes bytes = std::exchange(held_, {});
-    take_bytes(std::as_writable_bytes(std::span(bytes)));
+    const std::unique_ptr<Bytes> bytes = std::exchange(held_, nullptr);
+    take_bytes(std::as_writable_bytes(std::span(*bytes)));
 }
 
 void Connection::wait_readable() {
@@ -182,7 +178,7 @@ bool Connection::take_bytes(std::span<std::byte> bytes) {
 
 void Connection::deliver(std::span<std::byte> bytes) {
     if (paused_ && phase_ == Phase::open) {
-        held_.assign(as_text(bytes));
+        hold_back(bytes);
         return;
     }
     decoder_.feed(bytes);
@@ -193,9 +189,15 @@ void Connection::deliver(std::span<std::byte> bytes) {
         }
         if (paused_ && phase_ == Phase::open) {
             // The peer sent more than this side wants now: it waits here, at most one read of it.
-            held_.assign(as_text(decoder_.take_rest()));
+            hold_back(decoder_.take_rest());
             return;
         }
+    }
+}
+
+void Connection::hold_back(BytesView bytes) {
+    if (!bytes.empty()) {
+        held_ = std::make_unique<Bytes>(as_text(bytes));
     }
 }
 
@@ -257,7 +259,7 @@ Bytes& Connection::out() {
 }
 
 std::optional<websocket::MaskKey> Connection::next_key() {
-    if (options_->role == Role::server) {
+    if (options_->role() == Role::server) {
         return std::nullopt;
     }
     return loop_.core().mask_keys.next();
@@ -273,7 +275,7 @@ void Connection::begin(std::size_t size) {
     frame_bytes_ = size;
     Bytes& buffer = out();
     std::byte header[websocket::kMaxHeaderBytes];
-    const std::size_t header_size = websocket::write_header(header, options_->kind, size, key);
+    const std::size_t header_size = websocket::write_header(header, options_->kind(), size, key);
     buffer.append(reinterpret_cast<const char*>(header), header_size);
     frame_start_ = buffer.size();
 }
@@ -289,7 +291,7 @@ void Connection::end() {
         return;
     }
     PARLEY_ASSERT(out_.size() - frame_start_ == frame_bytes_);
-    if (options_->role == Role::client) {
+    if (options_->role() == Role::client) {
         const auto written = std::as_writable_bytes(std::span(out_));
         websocket::apply_mask(written.subspan(frame_start_), frame_key_, 0);
     }
@@ -419,8 +421,8 @@ void Connection::close(std::uint16_t code, std::string_view reason) {
 
 void Connection::begin_closing(Phase phase) {
     phase_ = phase;
-    if (!close_timer_.armed()) {
-        close_timer_ = loop_.call_at(
+    if (!ending().limit.armed()) {
+        ending().limit = loop_.call_at(
             loop_.now() + options_->close_timeout,
             [self = shared_from_this()] { self->lost("no answer to the close frame"); });
     }
@@ -433,9 +435,16 @@ void Connection::begin_closing(Phase phase) {
     });
 }
 
+Connection::Ending& Connection::ending() {
+    if (!ending_) {
+        ending_ = std::make_unique<Ending>();
+    }
+    return *ending_;
+}
+
 void Connection::note_end(std::uint16_t code, std::string reason) {
-    if (!end_) {
-        end_ = std::make_unique<io::ChannelEnd>(io::ChannelEnd{code, std::move(reason)});
+    if (!ending().told) {
+        ending().told = io::ChannelEnd{code, std::move(reason)};
     }
 }
 
@@ -454,7 +463,7 @@ void Connection::finish() {
     }
     release();
     if (observer_ != nullptr) {
-        std::exchange(observer_, nullptr)->on_end(*end_);
+        std::exchange(observer_, nullptr)->on_end(*ending().told);
     }
 }
 
@@ -467,13 +476,15 @@ void Connection::drop() {
 
 void Connection::release() {
     phase_ = Phase::ended;
-    close_timer_.reset();
+    if (ending_) {
+        ending_->limit.reset();
+    }
     socket_.close();
-    held_ = Bytes();
+    held_.reset();
     owed_pong_.reset();
     out_start_ = 0;
     loop_.core().write_buffers.give_back(std::exchange(out_, {}));
-    slot_.reset();
+    slot_.release();
 }
 
 }  // namespace parley::asio

@@ -23,7 +23,7 @@ namespace parley::asio {
 class Connection final : public std::enable_shared_from_this<Connection> {
   public:
     Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const ChannelOptions> options,
-               std::string peer_address, std::string received, std::shared_ptr<void> slot);
+               std::string peer_address, std::string received, ConnectionSlot slot);
 
     void start(io::ChannelObserver& observer);
     void pause_reading(bool paused);
@@ -49,6 +49,11 @@ class Connection final : public std::enable_shared_from_this<Connection> {
         ended,
     };
 
+    struct Ending {
+        std::optional<io::ChannelEnd> told;
+        io::Timer limit;
+    };
+
     // ---- reading
     bool wants_to_read() const;
     void resume_reading();
@@ -59,6 +64,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     bool take_bytes(std::span<std::byte> bytes);
     void deliver(std::span<std::byte> bytes);
     void deliver_held();
+    void hold_back(BytesView bytes);
     void handle(const websocket::Decoder::Event& event);
     void on_peer_close(const websocket::Decoder::Close& close);
     void on_violation(const websocket::Decoder::Violation& violation);
@@ -79,6 +85,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
     // ---- ending
     void begin_closing(Phase phase);
+    Ending& ending();
     void note_end(std::uint16_t code, std::string reason);
     void lost(std::string reason);
     void finish();
@@ -90,7 +97,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     websocket::Decoder decoder_;
     io::ChannelObserver* observer_ = nullptr;
     std::string peer_address_;
-    std::shared_ptr<void> slot_;
+    ConnectionSlot slot_;
 
     Phase phase_ = Phase::open;
     bool paused_ = false;
@@ -104,15 +111,15 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     bool dropping_frame_ = false;  // a frame begun after the end
     bool shut_down_ = false;
 
-    Bytes held_;  // read, but not yet looked at when reading was paused
-    Bytes out_;   // lent by the loop's pool while there is something to write
+    // Read, but not yet looked at when reading was paused.
+    std::unique_ptr<Bytes> held_;
+    Bytes out_;  // lent by the loop's pool while there is something to write
     std::size_t out_start_ = 0;
     std::size_t frame_start_ = 0;  // payload of the frame being written
     std::size_t frame_bytes_ = 0;
     websocket::MaskKey frame_key_{};
     std::unique_ptr<Bytes> owed_pong_;  // the latest ping that came while there was no room
-    std::unique_ptr<io::ChannelEnd> end_;
-    io::Timer close_timer_;
+    std::unique_ptr<Ending> ending_;    // made when the end begins
 };
 
 }  // namespace parley::asio

@@ -273,14 +273,11 @@ void DialAttempt::fail(ErrorCode code, const std::string& what) {
 }
 
 void DialAttempt::succeed(std::size_t head_bytes) {
-    auto options = std::make_shared<ChannelOptions>();
-    options->role = websocket::Role::client;
-    options->kind =
-        target_.subprotocol.ends_with("json") ? websocket::Opcode::text : websocket::Opcode::binary;
-    options->subprotocol = target_.subprotocol;
-    options->message_bytes = target_.message_bytes;
+    auto options = std::make_shared<ChannelOptions>(websocket::Role::client, target_.subprotocol,
+                                                    target_.subprotocol.ends_with("json"),
+                                                    target_.message_bytes);
     finish(make_channel(loop_, std::move(*socket_), std::move(options), peer_address_,
-                        answer_.substr(head_bytes), nullptr));
+                        answer_.substr(head_bytes), ConnectionSlot()));
 }
 
 void DialAttempt::finish(Result<std::unique_ptr<io::Channel>> result) {

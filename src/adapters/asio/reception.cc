@@ -19,7 +19,7 @@ constexpr int kInvalidArgument = static_cast<int>(ErrorCode::invalid_argument);
 }  // namespace
 
 Reception::Reception(std::shared_ptr<ListenerShared> listener, LoopHandlers handlers, Socket socket,
-                     std::string peer_address, std::shared_ptr<void> slot)
+                     std::string peer_address, ConnectionSlot slot)
     : listener_(std::move(listener)),
       handlers_(handlers),
       socket_(std::move(socket)),
@@ -262,7 +262,7 @@ void Reception::over() {
     const auto self = shared_from_this();
     step_ = Step::over;
     limit_.reset();
-    slot_.reset();
+    slot_.release();
     socket_.close();
 }
 

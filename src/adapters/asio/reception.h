@@ -13,7 +13,7 @@
 
 namespace parley::asio {
 
-// What all connections of one listener share, on any loop; constant but for the atomics.
+// What all connections of one listener share, on any loop; constant but for the flag.
 struct ListenerShared {
     ListenerShared(ListenOptions from, Logger logger) : options(std::move(from)), log(logger) {}
 
@@ -21,23 +21,8 @@ struct ListenerShared {
     std::vector<std::string> subprotocols;
     std::vector<std::shared_ptr<const ChannelOptions>> channel_options;  // beside subprotocols
     Logger log;
-    std::atomic<std::size_t> connections{0};
+    ConnectionSlot::Counter connections = std::make_shared<std::atomic<std::size_t>>(0);
     std::atomic<bool> dropped{false};  // the acceptor is gone: no handler is called any more
-};
-
-// Counts one connection of a listener while it lives.
-class ConnectionSlot {
-  public:
-    explicit ConnectionSlot(std::shared_ptr<ListenerShared> listener)
-        : listener_(std::move(listener)) {
-        listener_->connections.fetch_add(1, std::memory_order_relaxed);
-    }
-    ConnectionSlot(const ConnectionSlot&) = delete;
-    ConnectionSlot& operator=(const ConnectionSlot&) = delete;
-    ~ConnectionSlot() { listener_->connections.fetch_sub(1, std::memory_order_relaxed); }
-
-  private:
-    std::shared_ptr<ListenerShared> listener_;
 };
 
 // One accepted connection until it has become a channel or its request is answered: TLS, one HTTP
@@ -45,7 +30,7 @@ class ConnectionSlot {
 class Reception final : public std::enable_shared_from_this<Reception> {
   public:
     Reception(std::shared_ptr<ListenerShared> listener, LoopHandlers handlers, Socket socket,
-              std::string peer_address, std::shared_ptr<void> slot);
+              std::string peer_address, ConnectionSlot slot);
 
     void start();
 
@@ -72,7 +57,7 @@ class Reception final : public std::enable_shared_from_this<Reception> {
     LoopHandlers handlers_;
     Socket socket_;
     std::string peer_address_;
-    std::shared_ptr<void> slot_;
+    ConnectionSlot slot_;
     Step step_ = Step::tls;
     io::Timer limit_;
     HttpRequestReader request_;

@@ -26,7 +26,14 @@ bool is_known(std::uint8_t opcode) {
 
 }  // namespace
 
-Decoder::Decoder(const DecoderOptions& options) : options_(options) {}
+Decoder::Decoder(const DecoderOptions& options) : options_(&options) {}
+
+Decoder::Partial& Decoder::partial() {
+    if (!partial_) {
+        partial_ = std::make_unique<Partial>();
+    }
+    return *partial_;
+}
 
 void Decoder::feed(std::span<std::byte> bytes) {
     PARLEY_ASSERT(input_.empty());
@@ -54,12 +61,15 @@ std::optional<Decoder::Event> Decoder::next() {
 }
 
 void Decoder::forget_handed_out() {
-    // Freed, not cleared: an idle connection holds no buffer.
     if (std::exchange(handed_out_message_, false)) {
-        message_ = Bytes();
+        partial_->message.clear();
     }
     if (std::exchange(handed_out_control_, false)) {
-        control_ = Bytes();
+        partial_->control.clear();
+    }
+    // Freed, not kept for the next one: an idle connection holds no buffer.
+    if (partial_ && partial_->message.empty() && partial_->control.empty()) {
+        partial_.reset();
     }
 }
 
@@ -99,7 +109,7 @@ bool Decoder::read_header(std::optional<Event>& violation) {
         violation = violate(found->code, found->what);
         return false;
     }
-    const std::size_t key_bytes = options_.role == Role::server ? 4 : 0;
+    const std::size_t key_bytes = options_->role == Role::server ? 4 : 0;
     if (!fill_header(2 + length_bytes + key_bytes)) {
         return false;
     }
@@ -142,14 +152,14 @@ std::optional<Decoder::Violation> Decoder::judge_start(std::uint8_t first,
         if (message_kind_) {
             return Violation{kProtocolError, "new message inside a fragmented one"};
         }
-        if (options_.only && *options_.only != opcode) {
+        if (options_->only && *options_->only != opcode) {
             return Violation{kUnsupportedData, opcode == Opcode::text
                                                    ? "text message where binary ones are spoken"
                                                    : "binary message where text is spoken"};
         }
     }
     const bool masked = (second & 0x80) != 0;
-    if (masked != (options_.role == Role::server)) {
+    if (masked != (options_->role == Role::server)) {
         return Violation{kProtocolError,
                          masked ? "masked frame from a server" : "unmasked frame from a client"};
     }
@@ -168,7 +178,7 @@ std::optional<Decoder::Violation> Decoder::judge_length(std::uint64_t size,
         return std::nullopt;
     }
     // What is stored of this message never exceeds the limit, so this cannot wrap.
-    if (size > options_.message_bytes - message_.size()) {
+    if (size > options_->message_bytes - stored_bytes()) {
         return Violation{kMessageTooBig, "message longer than the limit"};
     }
     return std::nullopt;
@@ -180,7 +190,7 @@ std::span<std::byte> Decoder::take_payload() {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(missing, input_.size()));
     const std::span<std::byte> piece = input_.first(count);
     input_ = input_.subspan(count);
-    if (options_.role == Role::server) {
+    if (options_->role == Role::server) {
         apply_mask(piece, frame_.key, frame_.taken);
     }
     frame_.taken += count;
@@ -194,16 +204,16 @@ std::optional<Decoder::Event> Decoder::read_payload() {
 std::optional<Decoder::Event> Decoder::read_control() {
     const std::span<std::byte> piece = take_payload();
     if (frame_.taken < frame_.size) {
-        control_.append(as_text(piece));
+        partial().control.append(as_text(piece));
         return std::nullopt;
     }
     frame_.in_payload = false;
-    if (control_.empty()) {
+    if (!partial_ || partial_->control.empty()) {
         return finish_control(piece);
     }
-    control_.append(as_text(piece));
+    partial_->control.append(as_text(piece));
     handed_out_control_ = true;
-    return finish_control(as_bytes(control_));
+    return finish_control(as_bytes(partial_->control));
 }
 
 std::optional<Decoder::Event> Decoder::read_data() {
@@ -215,15 +225,17 @@ std::optional<Decoder::Event> Decoder::read_data() {
     const bool frame_done = frame_.taken == frame_.size;
     const bool message_done = frame_done && frame_.final;
     frame_.in_payload = !frame_done;
-    if (message_done && message_.empty()) {
+    if (message_done && stored_bytes() == 0) {
         return finish_message(piece);
     }
-    message_.append(as_text(piece));
+    if (!piece.empty()) {
+        partial().message.append(as_text(piece));
+    }
     if (!message_done) {
         return std::nullopt;
     }
     handed_out_message_ = true;
-    return finish_message(as_bytes(message_));
+    return finish_message(as_bytes(partial_->message));
 }
 
 std::optional<Decoder::Event> Decoder::finish_message(BytesView bytes) {
@@ -263,15 +275,12 @@ Decoder::Event Decoder::finish_close(BytesView payload) {
     }
     ended_ = true;
     input_ = {};
-    message_ = Bytes();
     return close;
 }
 
 Decoder::Event Decoder::violate(std::uint16_t code, const char* what) {
     ended_ = true;
     input_ = {};
-    message_ = Bytes();
-    control_ = Bytes();
     return Violation{code, what};
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +34,7 @@ struct DecoderOptions {
 // judged from a frame's header, before anything is stored. Between messages it holds no memory.
 class Decoder {
   public:
+    // The options are shared by many decoders and outlive them.
     explicit Decoder(const DecoderOptions& options);
 
     struct Message {
@@ -94,18 +96,25 @@ class Decoder {
     std::span<std::byte> take_payload();
     void forget_handed_out();
 
-    DecoderOptions options_;
+    // What has come of something that is not whole yet. Absent between messages.
+    struct Partial {
+        Bytes message;
+        Bytes control;
+    };
+    std::size_t stored_bytes() const { return partial_ ? partial_->message.size() : 0; }
+    Partial& partial();
+
+    const DecoderOptions* options_;
     std::span<std::byte> input_;
     std::array<std::uint8_t, kMaxHeaderBytes> header_{};
     std::uint8_t header_size_ = 0;
     bool ended_ = false;
-    bool handed_out_message_ = false;     // `message_` is what the last event shows
-    bool handed_out_control_ = false;     // `control_` is
+    bool handed_out_message_ = false;     // the last event shows the stored message
+    bool handed_out_control_ = false;     // the last event shows the stored control frame
     std::optional<Opcode> message_kind_;  // of the message whose first frame has come
     Frame frame_;
     Utf8Validator utf8_;
-    Bytes message_;  // of a message that came in pieces
-    Bytes control_;  // of a control frame that came in pieces
+    std::unique_ptr<Partial> partial_;
 };
 
 }  // namespace parley::websocket

@@ -78,8 +78,9 @@ inline void feed(Decoder& decoder, std::string_view piece, std::vector<std::stri
     }
 }
 
-inline DecoderOptions server_options() {
-    return {Role::server, 1024 * 1024, std::nullopt};
+inline const DecoderOptions& server_options() {
+    static const DecoderOptions kOptions{Role::server, 1024 * 1024, std::nullopt};
+    return kOptions;
 }
 
 inline std::vector<std::string> decode(std::string_view bytes,
