@@ -76,7 +76,7 @@ class Send final : public Session {
         {
             const std::lock_guard lock(output_);
             bad_input_ = true;
-            printer_.remark(where + printable(sent.error().description));
+            printer_.remark(where + with_flag(printable(sent.error().description)));
         }
         all_queued();
         return false;

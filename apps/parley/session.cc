@@ -117,9 +117,6 @@ std::string explain(const Error& error, const std::string& store_folder) {
     return line;
 }
 
-namespace {
-
-// The SDK names its options; here they are flags.
 std::string with_flag(const std::string& line) {
     constexpr std::pair<std::string_view, std::string_view> kFlags[] = {
         {"server URL", "--server:"},
@@ -127,6 +124,8 @@ std::string with_flag(const std::string& line) {
         {"user_id:", "--user:"},
         {"device_id:", "--device:"},
         {"retry_window:", "--retry-window:"},
+        {"recipient", "--to: recipient"},
+        {"header", "--header: header"},
         {"application_", "--app: application_"}};
     for (const auto& [option, flag] : kFlags) {
         if (line.starts_with(option)) {
@@ -135,8 +134,6 @@ std::string with_flag(const std::string& line) {
     }
     return line;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Client>> open_client(ClientOptions options, Printer& printer) {
     std::string folder = options.store_folder;

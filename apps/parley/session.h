@@ -30,6 +30,8 @@ Result<std::unique_ptr<Client>> open_client(ClientOptions options, Printer& prin
 // What to exit with after this error, and one line about it that says what to do.
 ExitCode exit_code(const Error& error);
 std::string explain(const Error& error, const std::string& store_folder);
+// The SDK's lines name its options; here they are flags.
+std::string with_flag(const std::string& line);
 
 // One run of the program with a client: says what happens, ends when its command is done, at the
 // end of its time, or when the user wants. Callbacks run on the main thread, inside run(). The

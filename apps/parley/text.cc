@@ -77,12 +77,12 @@ std::string format_span(std::chrono::milliseconds span) {
         return std::to_string(seconds) + " s";
     }
     if (seconds < 2 * 3600) {
-        return std::to_string(seconds / 60) + " min";
+        return std::to_string((seconds + 30) / 60) + " min";
     }
     if (seconds < 2 * 86'400) {
-        return std::to_string(seconds / 3600) + " h";
+        return std::to_string((seconds + 1800) / 3600) + " h";
     }
-    return std::to_string(seconds / 86'400) + " d";
+    return std::to_string((seconds + 43'200) / 86'400) + " d";
 }
 
 std::string printable(std::string_view text) {

@@ -181,7 +181,7 @@ class PARLEY_EXPORT Client {
     // client has this store open: give a second device a folder of its own), store_foreign (it
     // belongs to another application, user or device, or a newer version of the SDK wrote it),
     // store_failed (it cannot be opened, or is damaged: the description names the file),
-    // store_full.
+    // store_full, wrong_state (the system has no thread or descriptor left).
     static Result<std::unique_ptr<Client>> create(ClientOptions options);
 
     // Ends everything: the connection is dropped, what is in the outbox stays there for the next

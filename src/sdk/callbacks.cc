@@ -1,5 +1,6 @@
 #include "sdk/callbacks.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -10,6 +11,7 @@ namespace {
 constexpr std::size_t kFetched = 32;
 // Client events are few; this bound is for a delegate that never returns.
 constexpr std::size_t kEvents = 256;
+constexpr std::chrono::hours kLongestWait(24);
 // Calls in one poll() or one run on the executor.
 constexpr std::size_t kBatch = 100;
 
@@ -155,7 +157,9 @@ std::size_t Callbacks::poll(std::chrono::milliseconds wait) {
         return 0;
     }
     if (!has_work() && wait > wait.zero()) {
-        changed_.wait_for(lock, wait, [this] { return ended_ || has_work(); });
+        // Bounded, so that no sum with a clock overflows.
+        changed_.wait_for(lock, std::min(wait, std::chrono::milliseconds(kLongestWait)),
+                          [this] { return ended_ || has_work(); });
     }
     std::size_t count = 0;
     while (count < kBatch && has_work()) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <fstream>
 
 namespace parley {
@@ -122,11 +123,17 @@ Result<std::unique_ptr<Client>> Client::create(ClientOptions options) {
         PARLEY_TRY(options.store_folder,
                    default_store_folder(options.application_key, options.user_id));
     }
-    auto core = std::make_shared<sdk::Core>(std::move(options));
-    PARLEY_CHECK(core->open());
-    auto client = std::unique_ptr<Client>(new Client(core));
-    core->set_client(*client);
-    return client;
+    try {
+        auto core = std::make_shared<sdk::Core>(std::move(options));
+        PARLEY_CHECK(core->open());
+        auto client = std::unique_ptr<Client>(new Client(core));
+        core->set_client(*client);
+        return client;
+    } catch (const std::exception& thrown) {
+        // The loop asks the system for descriptors and throws where it has none.
+        return unexpected(make_error(ErrorCode::wrong_state,
+                                     std::string("no client can be made now: ") + thrown.what()));
+    }
 }
 
 Client::Client(std::shared_ptr<sdk::Core> core) : core_(std::move(core)) {}

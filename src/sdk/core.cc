@@ -10,6 +10,7 @@
 #include "sdk/token_request.h"
 #include "wire/frames.h"
 
+#include <system_error>
 #include <utility>
 
 namespace parley::sdk {
@@ -79,9 +80,18 @@ Result<void> Core::open() {
     callbacks_ = std::make_shared<Callbacks>(options_.callbacks, std::move(hooks), log_sink_);
 
     const BlockedSignals blocked;
-    closed_ = false;
-    thread_ = std::thread([this] { loop_.run(); });
-    callbacks_->start_thread();
+    try {
+        thread_ = std::thread([this] {
+            engine_thread_ = std::this_thread::get_id();
+            loop_.run();
+        });
+        closed_ = false;
+        callbacks_->start_thread();
+    } catch (const std::system_error& refused) {
+        shutdown();
+        return unexpected(make_error(ErrorCode::wrong_state,
+                                     std::string("a thread cannot be started: ") + refused.what()));
+    }
     return {};
 }
 
@@ -122,7 +132,7 @@ void Core::shutdown() {
 }
 
 bool Core::on_engine_thread() const {
-    return thread_.get_id() == std::this_thread::get_id();
+    return engine_thread_ == std::this_thread::get_id();
 }
 
 bool Core::post(Task task) {

@@ -134,6 +134,7 @@ class Core final : public ChainSource,
     // Why there is no token, while the app has none.
     std::optional<Error> token_error_;
     std::thread thread_;
+    std::atomic<std::thread::id> engine_thread_{};
 
     // Guards the four below, and orders posts against the end of the thread
     // (docs/internals/locks.md).

@@ -33,6 +33,7 @@ namespace {
 // How often terminate_gracefully() looks whether the outbox is empty: nothing tells it, since a
 // callback about the last answer may wait behind the app's own.
 constexpr auto kAnsweredCheck = std::chrono::milliseconds(20);
+constexpr std::chrono::hours kLongestGrace(24 * 365);
 // Entries read from the store at a time.
 constexpr std::size_t kOutboxPage = 100;
 
@@ -165,6 +166,8 @@ bool Core::wait_until_answered(std::chrono::milliseconds timeout) {
     if (on_engine_thread()) {
         return false;
     }
+    // Bounded, so that no sum with a clock overflows.
+    timeout = std::min(timeout, std::chrono::milliseconds(kLongestGrace));
     const auto answered = ask_later<bool>([&](Answer<bool> answer) {
         post([this, timeout, answer = std::move(answer)]() mutable {
             waiting_.push_back({loop_.now() + timeout, std::move(answer)});
