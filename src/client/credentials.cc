@@ -57,6 +57,11 @@ void Credentials::accepted(Instant now, std::optional<Instant> ends) {
     accepted_ = true;
     refused_ = false;
     replaces_refused_ = false;
+    // A token that was taken just now has not ended: then one of the clocks jumped, and asking for
+    // another by it would never stop. The server will say when it is over.
+    if (ends && *ends <= now) {
+        ends.reset();
+    }
     ends_ = ends;
     if (!asked_) {
         ask_at_ = ends ? std::optional(*ends -

@@ -19,6 +19,13 @@ constexpr std::chrono::milliseconds kReconnectAfterMost = std::chrono::minutes(1
 // What waits for an inbox that is full; a server that keeps its window sends less.
 constexpr std::size_t kWaitingEventBytes = 64 * 1024 * 1024;
 
+// Times of a server are taken as far as they can be calculated with: up to the year 9999.
+constexpr std::int64_t kLatestMs = 253'402'300'799'999;
+
+std::int64_t sane_time(std::int64_t told_ms) {
+    return std::clamp<std::int64_t>(told_ms, 0, kLatestMs);
+}
+
 // A server that leaves a limit out means the default. The window of submissions stays as told: the
 // session keeps the same.
 Limits sane(Limits told) {
@@ -91,7 +98,7 @@ void Engine::Impl::on_welcome(wire::Welcome welcome) {
         return;
     }
     limits_ = sane(welcome.limits);
-    clocks_.confirm(welcome.server_time_ms);
+    clocks_.confirm(sane_time(welcome.server_time_ms));
     const bool keep_cursor = welcome.cursor_accepted || !options_.supports_messaging;
     if (auto stored = store_.welcomed(limits_, clocks_.now(), keep_cursor); !stored) {
         ended_ = Ended{stored.error(), false, 0, {}};
@@ -121,7 +128,7 @@ void Engine::Impl::on_welcome(wire::Welcome welcome) {
 void Engine::Impl::token_lasts(std::int64_t session_ends_at_ms) {
     std::optional<Instant> ends;
     if (session_ends_at_ms > 0) {
-        ends = clocks_.when_elapsed(clocks_.elapsed_ms() + session_ends_at_ms -
+        ends = clocks_.when_elapsed(clocks_.elapsed_ms() + sane_time(session_ends_at_ms) -
                                     clocks_.server_ms().value_or(0));
     }
     credentials_.accepted(loop_.now(), ends);

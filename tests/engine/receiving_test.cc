@@ -177,9 +177,17 @@ TEST_F(Receiving, DeliveredImpliesSentForTheOutbox) {  // R3, R5
     ASSERT_EQ(callbacks.size(), 2u);
     EXPECT_EQ(std::get<SentDue>(callbacks[0].due).message.accepted_at_ms, 1234);
     EXPECT_EQ(say(callbacks[1]), "delivered m1>bob");
+    for (const Callback& callback : callbacks) {
+        engine_->callback_done(callback.id);
+    }
+    loop_.advance(30ms);
+    restart();
+    EXPECT_THAT(server_.submitted_ids(), ElementsAre("m1"))
+        << "R2: only an answer shows that the sender's other devices will hear of it";
     server_.answer();
     loop_.run_ready();
     EXPECT_THAT(heard(), IsEmpty());
+    EXPECT_THAT(outbox(), IsEmpty());
 }
 
 TEST_F(Receiving, AnUnreadInboxStopsRecordingAndSaysSo) {

@@ -1,5 +1,7 @@
 #include "rig.h"
 
+#include <limits>
+
 namespace parley::client {
 namespace {
 
@@ -380,6 +382,39 @@ TEST_F(Sessions, CanBeDestroyedWithWorkUnderWay) {
     loop_.run_ready();
     EXPECT_TRUE(returned_.empty()) << "pending outcomes are not told";
     EXPECT_TRUE(server_.last().ended);
+}
+
+TEST_F(Sessions, AbsurdTimesAndLimitsOfAServerAreNoCrash) {
+    server_.auto_welcome = false;
+    for (const std::int64_t absurd : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1},
+                                      std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
+        begin();
+        wire::Welcome welcome;
+        welcome.user_id = UserId("alice");
+        welcome.head = server_.head;
+        welcome.server_time_ms = absurd;
+        welcome.session_ends_at_ms = absurd;
+        welcome.limits = Limits{0, 0, 0, 0, 0, 0, 0, 0, 0, 0s, 0s, 0s, 0s};
+        if (absurd > 0) {
+            constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
+            constexpr std::chrono::seconds kLongest(kMost);
+            welcome.limits = Limits{kMost, kMost, kMost,    kMost,    kMost,    kMost,   kMost,
+                                    kMost, kMost, kLongest, kLongest, kLongest, kLongest};
+        }
+        server_.write_raw(wire::ServerFrame(welcome));
+        loop_.run_ready();
+        const std::string id = "m" + std::to_string(static_cast<std::uint64_t>(absurd));
+        send_now(draft(id));
+        EXPECT_EQ(returned_[id], 0);
+        wire::Events frame;
+        frame.events.push_back(
+            {Sequence(1), absurd,
+             wire::Delivered{MessageId(id), UserId("bob"), ChainKey(id), absurd}});
+        server_.write_raw(wire::ServerFrame(frame));
+        pass(2min);
+        heard();
+        crash();
+    }
 }
 
 TEST_F(Sessions, GarbageFromAServerIsNoCrash) {

@@ -191,8 +191,7 @@ TEST_F(Windows, ACopySubmitsOnlyWhatIsOpen) {  // R11, R12
 }
 
 TEST_F(Windows, ACopyOfAChainThatWasNeverSubmittedInheritsAtAnyAge) {  // R11
-    offline();
-    begin();
+    launch();
     send_now(draft("m1"));
     loop_.advance(24h * 100);
     EXPECT_TRUE(inherits("m1"));

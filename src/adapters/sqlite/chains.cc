@@ -46,7 +46,7 @@ void Chains::answer(const client::Answer& answer) {
         }
         if (!recipient.error) {
             sent_here(chain, key, recipient.recipient,
-                      first_nonzero(recipient.accepted_at_ms, noted(0)));
+                      first_nonzero(recipient.accepted_at_ms, noted(0)), kSettled);
         } else if (!recipient.error->retryable) {
             failures.push_back({recipient.recipient, *recipient.error});
         }
@@ -73,19 +73,28 @@ void Chains::fail(const client::EntryFailure& failure) {
 // All that fail at one moment are told in one call (R4).
 void Chains::fail_recipients(std::int64_t order, std::vector<client::RecipientFailure> failures) {
     std::vector<client::RecipientFailure> now;
+    std::int64_t closed = 0;
     for (client::RecipientFailure& failure : failures) {
         const auto before = told(order, failure.recipient);
         if (!before || (*before & kClosed) != 0) {
+            continue;
+        }
+        ++closed;
+        if ((*before & kToldSent) != 0) {
+            // A receipt came first: it has not failed, and needs no more tries.
+            set_told(order, failure.recipient, *before | kSettled);
             continue;
         }
         set_told(order, failure.recipient, *before | kToldFailed);
         failure.error.retryable = false;
         now.push_back(std::move(failure));
     }
+    if (closed > 0) {
+        close(order, closed);
+    }
     if (now.empty()) {
         return;
     }
-    close(order, static_cast<std::int64_t>(now.size()));
     inbox_.failed(order, now, clock_.server_ms.value_or(clock_.wall_ms));
 }
 
@@ -114,7 +123,8 @@ void Chains::sent(const client::SentEvent& event, std::int64_t at_ms) {
         return;
     }
     for (const auto& accepted : event.accepted) {
-        sent_here(chain, key, accepted.recipient, first_nonzero(accepted.accepted_at_ms, at_ms));
+        sent_here(chain, key, accepted.recipient, first_nonzero(accepted.accepted_at_ms, at_ms),
+                  kSettled);
     }
 }
 
@@ -126,7 +136,7 @@ void Chains::delivered(const client::DeliveredEvent& event, std::int64_t at_ms) 
         return;
     }
     // R5: it implies `sent`, with the time that it carries.
-    sent_here(chain, key, event.recipient, first_nonzero(event.accepted_at_ms, at_ms));
+    sent_here(chain, key, event.recipient, first_nonzero(event.accepted_at_ms, at_ms), 0);
     delivered_here(chain, key, event.recipient, at_ms);
 }
 
@@ -143,7 +153,7 @@ std::vector<Chains::Member> Chains::members(const std::string& key) {
 }
 
 void Chains::sent_here(const std::vector<Member>& chain, const std::string& key,
-                       const UserId& recipient, std::int64_t accepted_at_ms) {
+                       const UserId& recipient, std::int64_t accepted_at_ms, std::int64_t settled) {
     database_
         .query(
             "INSERT INTO pair (key, recipient, accepted_at_ms, noted_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -155,7 +165,7 @@ void Chains::sent_here(const std::vector<Member>& chain, const std::string& key,
         .bind(noted(accepted_at_ms))
         .run();
     for (const Member& member : chain) {
-        if (tell(member, recipient, kToldSent)) {
+        if (tell(member, recipient, kToldSent | settled)) {
             inbox_.sent_here(member.order, recipient, accepted_at_ms);
         }
     }
@@ -179,16 +189,17 @@ void Chains::delivered_here(const std::vector<Member>& chain, const std::string&
     }
 }
 
-bool Chains::tell(const Member& member, const UserId& recipient, std::int64_t state) {
+bool Chains::tell(const Member& member, const UserId& recipient, std::int64_t states) {
     const auto before = told(member.order, recipient);
-    if (!before || (*before & (state | kCancelled)) != 0) {
+    if (!before || (*before & kCancelled) != 0 || (*before | states) == *before) {
         return false;
     }
-    set_told(member.order, recipient, *before | state);
+    set_told(member.order, recipient, *before | states);
     // A failure told does not stop the truth from being told later (R12); it closed the recipient
     // already.
-    close(member.order, (*before & kClosed) == 0 ? 1 : 0);
-    return true;
+    const bool closes = (*before & kClosed) == 0 && (states & kClosed) != 0;
+    close(member.order, closes ? 1 : 0);
+    return ((states & ~*before) & (kToldSent | kToldDelivered)) != 0;
 }
 
 // ---- chains of other devices: told by (key, recipient), with the first id stored for the pair
@@ -262,8 +273,8 @@ std::optional<Chains::Pair> Chains::find_pair(const std::string& key, const User
 std::vector<UserId> Chains::open_recipients(std::int64_t order) {
     std::vector<UserId> open;
     Query query = database_.query(
-        "SELECT recipient FROM target WHERE message = ? AND told & 13 = 0 ORDER BY recipient");
-    static_assert(kClosed == 13);
+        "SELECT recipient FROM target WHERE message = ? AND told & 28 = 0 ORDER BY recipient");
+    static_assert(kClosed == 28);
     query.bind(order);
     while (query.step()) {
         open.emplace_back(query.text(0));

@@ -16,8 +16,12 @@ inline constexpr std::int64_t kToldSent = 1;
 inline constexpr std::int64_t kToldDelivered = 2;
 inline constexpr std::int64_t kToldFailed = 4;
 inline constexpr std::int64_t kCancelled = 8;
+// The server's answer or its `sent` event was seen. A receipt alone does not settle: it tells that
+// the recipient has the message, not that the sender's other devices will hear of it (R2), so the
+// submission goes on.
+inline constexpr std::int64_t kSettled = 16;
 // A recipient with none of these is open: it is still to be submitted.
-inline constexpr std::int64_t kClosed = kToldSent | kToldFailed | kCancelled;
+inline constexpr std::int64_t kClosed = kToldFailed | kCancelled | kSettled;
 
 // What is known about (key, recipient), and what of it is told to whom: the rules R5, R8, R11 and
 // R12. Works inside a transaction of its owner.
@@ -51,13 +55,14 @@ class Chains {
     };
     std::vector<Member> members(const std::string& key);
     void sent_here(const std::vector<Member>& chain, const std::string& key,
-                   const UserId& recipient, std::int64_t accepted_at_ms);
+                   const UserId& recipient, std::int64_t accepted_at_ms, std::int64_t settled);
     void delivered_here(const std::vector<Member>& chain, const std::string& key,
                         const UserId& recipient, std::int64_t at_ms);
     void sent_elsewhere(const client::SentEvent& event, std::int64_t at_ms);
     void delivered_elsewhere(const client::DeliveredEvent& event, std::int64_t at_ms);
-    // True: not told before, and now to be.
-    bool tell(const Member& member, const UserId& recipient, std::int64_t state);
+    // Adds to what is told or settled. True: the told state among it was not told before, and now
+    // is to be.
+    bool tell(const Member& member, const UserId& recipient, std::int64_t states);
     void fail_recipients(std::int64_t order, std::vector<client::RecipientFailure> failures);
     std::optional<std::int64_t> told(std::int64_t order, const UserId& recipient);
     void set_told(std::int64_t order, const UserId& recipient, std::int64_t told);

@@ -79,7 +79,7 @@ client::DraftOutcome Outbox::add(const client::Draft& draft, const client::Store
         database_.query("INSERT INTO target (message, recipient, told) VALUES (?, ?, ?)")
             .bind(order)
             .bind(recipient.value())
-            .bind((sent ? kToldSent : 0) | (delivered ? kToldDelivered : 0))
+            .bind((sent ? kToldSent | kSettled : 0) | (delivered ? kToldDelivered : 0))
             .run();
         // R12: the copy hears at once what is known already.
         if (sent) {
@@ -136,8 +136,11 @@ bool Outbox::cancel(const MessageId& message, const client::StoreClock& clock) {
         }
         order = find.integer(0);
     }
-    static_assert(kClosed == 13 && kCancelled == 8);
-    database_.query("UPDATE target SET told = told | 8 WHERE message = ? AND told & 13 = 0")
+    static_assert(kClosed == 28 && kToldSent == 1 && kCancelled == 8 && kSettled == 16);
+    database_
+        .query(
+            "UPDATE target SET told = told | (CASE told & 1 WHEN 1 THEN 16 ELSE 8 END) "
+            "WHERE message = ? AND told & 28 = 0")
         .bind(order)
         .run();
     database_.query("UPDATE message SET open = 0, touched_ms = ? WHERE ord = ?")

@@ -222,11 +222,26 @@ TEST_P(LocalStoreConformance, DeliveredImpliesSentWhereTheMessageIs) {  // R5
     enqueue(outgoing("m1", {"bob"}));
     event(delivered("m1", "bob", 7));
     EXPECT_EQ(told(), (Words{"sent m1>bob@7", "delivered m1>bob"}));
+    EXPECT_EQ(entries().size(), 1u) << "R2: submitted until answered, for the other devices";
     answer("m1", {accepted("bob", 7)});
+    EXPECT_TRUE(entries().empty());
     event(sent(outgoing("m1", {"bob"}), {{"bob", 7}}));
     event(delivered("m1", "bob", 7));
     EXPECT_TRUE(due().empty()) << "R8: each once";
     EXPECT_TRUE(entries().empty());
+}
+
+TEST_P(LocalStoreConformance, WhatWasDeliveredNeverFails) {  // R2, R5, R10
+    enqueue(outgoing("m1", {"bob", "carol"}));
+    event(delivered("m1", "bob", 7));
+    told();
+    Turn t = turn();
+    t.failures.push_back({MessageId("m1"), make_error(ErrorCode::timed_out, "over")});
+    commit(t);
+    EXPECT_EQ(told(), (Words{"failed m1 carol:1001"}));
+    EXPECT_TRUE(entries().empty());
+    event(sent(outgoing("m1", {"bob", "carol"}), {{"bob", 7}, {"carol", 8}}));
+    EXPECT_EQ(told(), (Words{"sent m1>carol@8"}));
 }
 
 TEST_P(LocalStoreConformance, DeliveredWaitsForSentOnOtherDevices) {  // R5
