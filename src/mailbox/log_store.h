@@ -32,8 +32,9 @@ struct LogStoreOptions {
 // appends of all doors, and commits all that waits as one batch while the next gathers.
 class LogStore {
   public:
-    // Reads the stored clock. `table`, `loop` and `clock` outlive the store; doors and loops of
-    // doors, too.
+    // Reads the stored clock. On `loop`, or before it runs; destroyed the same way. `table`,
+    // `loop`, `clock` and the doors' loops outlive the store; a door may go before or after it.
+    // Errors: store_failed, store_foreign (a newer format).
     static Result<std::unique_ptr<LogStore>> open(Table& table, io::Loop& loop,
                                                   io::WallClock& clock, LogStoreOptions options,
                                                   Logger log);
@@ -41,8 +42,8 @@ class LogStore {
 
     // A door for `loop`. Call before that loop runs or from it.
     virtual std::unique_ptr<Store> door(io::Loop& loop) = 0;
-    // No further submissions are taken; `done` runs on the store's loop when all that was taken is
-    // committed and answered.
+    // What comes from now on is answered busy; `done` runs on the store's loop when all that was
+    // taken is committed and answered. Any thread.
     virtual void drain(Task done) = 0;
     // An operator says that the wall clock is right (R17). Any thread.
     virtual void confirm_clock() = 0;

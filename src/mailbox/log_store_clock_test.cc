@@ -62,6 +62,11 @@ TEST_F(LogStoreClockTest, NeverTellsAnEarlierTimeAfterTheWallClockFell) {
     const Appended one = call_->append(incoming("bob", "1"));
     world_->clock().jump(-5h);
     EXPECT_GE(world_->door().now(), one.at);
+    // Nor after one that only a door has told.
+    world_->clock().jump(10h);
+    const WallTime told = world_->door().now();
+    world_->clock().jump(-10h);
+    EXPECT_GE(call_->append(incoming("alice", "1")).at, told);
     world_->crash();
     EXPECT_GE(call_->append(incoming("bob", "2")).at, one.at);
     // In a mailbox of its own too, since the store's time is stored with commits.

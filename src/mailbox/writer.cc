@@ -232,7 +232,9 @@ void Writer::finish_batch(Flight flight, const Result<void>& outcome) {
         if (error->code != ErrorCode::server_error || !error->retryable) {
             fatal_ = true;
             shared_->log.error("store.failed", {{"error", error->description}});
-            options_.on_fatal(*error);
+            if (options_.on_fatal) {
+                options_.on_fatal(*error);
+            }
             return;
         }
         shared_->log.warn("store.refused", {{"error", error->description}});

@@ -32,7 +32,9 @@ void Writer::arm_tick() {
 
 void Writer::update_clock() {
     const std::optional<WallTime> held_before = clock_.held_since();
-    clock_.update(shared_->clock.now(), shared_->loop.now());
+    // A time that a door has told is not taken back when the wall clock falls.
+    const WallTime told = wall_time_from_ms(shared_->told_ms.load(std::memory_order_relaxed));
+    clock_.update(std::max(shared_->clock.now(), told), shared_->loop.now());
     const std::optional<WallTime> held = clock_.held_since();
     shared_->following.store(!held, std::memory_order_relaxed);
     raise(shared_->told_ms, to_ms(clock_.value()));
