@@ -285,7 +285,8 @@ Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::strin
     for (const Given& given : from_file) {
         loading.take(given);
     }
-    std::set<std::string> known{"PARLEY_CONFIG"};
+    // PARLEY_TOKEN is for the command line client, which may share our terminal.
+    std::set<std::string> known{"PARLEY_CONFIG", "PARLEY_TOKEN"};
     for (const Key& key : keys) {
         const std::string variable = variable_of(key.name);
         known.insert(variable);

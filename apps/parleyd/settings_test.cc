@@ -146,8 +146,9 @@ TEST(Settings, WhatWasFoundIsShortenedAndKeptOnOneLine) {
 }
 
 TEST(Settings, VariablesThatMeanNothingAreNamedButNoMistake) {
-    const Loaded loaded =
-        load("", {{"PARLEY_RETENTON", "1d"}, {"PARLEY_CONFIG", "x"}, {"HOME", "/"}});
+    const Loaded loaded = load(
+        "",
+        {{"PARLEY_RETENTON", "1d"}, {"PARLEY_CONFIG", "x"}, {"PARLEY_TOKEN", "x"}, {"HOME", "/"}});
     EXPECT_THAT(loaded.problems, IsEmpty());
     EXPECT_THAT(loaded.unknown_variables, ElementsAre("PARLEY_RETENTON"));
 }
