@@ -305,9 +305,14 @@ void SimVfs::revive() {
     }
 }
 
-bool SimVfs::all_synced() const {
-    return std::none_of(files_.begin(), files_.end(),
-                        [](const auto& entry) { return entry.second->dirty(); });
+std::string SimVfs::unsynced() const {
+    std::string names;
+    for (const auto& [path, file] : files_) {
+        if (file->dirty()) {
+            names += (names.empty() ? "" : " ") + path;
+        }
+    }
+    return names;
 }
 
 std::size_t SimVfs::bytes_used() const {

@@ -47,8 +47,8 @@ class SimVfs {
     void revive();
     bool stopped() const { return survivors_ != nullptr; }
 
-    // Nothing written is at risk: a power loss now would lose nothing.
-    bool all_synced() const;
+    // Files of which a power loss now would lose something, by name; empty: none.
+    std::string unsynced() const;
 
     // ---- faults
     void set_capacity(std::size_t bytes) { capacity_ = bytes; }

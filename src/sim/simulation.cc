@@ -36,10 +36,11 @@ class Simulation {
                 scenario_.limits.retention}) {}
 
     RunReport run() {
-        schedule_fault();
         for (std::uint64_t step = 0; step < options_.steps && world_.verdict().ok(); ++step) {
             const Duration pause = take_step();
-            advance(world_.scheduler().now() + pause + around(scenario_.step_gap));
+            const Duration busy = around(scenario_.step_gap);
+            schedule_faults(busy, pause);
+            advance(world_.scheduler().now() + pause + busy);
         }
         striking_ = false;
         if (world_.verdict().ok()) {
@@ -86,20 +87,32 @@ class Simulation {
         return {};
     }
 
-    void schedule_fault() {
+    // Things go wrong while people are busy, and a few times while they rest.
+    void schedule_faults(Duration busy, Duration pause) {
+        Random& random = world_.random();
+        const double due = static_cast<double>(scenario_.step_gap.count()) /
+                           static_cast<double>(scenario_.fault_gap.count());
+        if (random.chance(due)) {
+            strike_within(Duration{}, busy);
+        }
+        if (pause > Duration{}) {
+            for (std::uint64_t count = random.below(4); count > 0; --count) {
+                strike_within(busy, pause);
+            }
+        }
+    }
+
+    void strike_within(Duration from, Duration span) {
         if (faults_.empty()) {
             return;
         }
-        world_.scheduler().after(around(scenario_.fault_gap), [this] {
-            if (!striking_) {
-                return;
-            }
+        const auto most = static_cast<std::uint64_t>(span.count());
+        world_.scheduler().after(from + Duration(world_.random().below(most + 1)), [this] {
             Fault& fault = *faults_[world_.random().below(faults_.size())];
-            if (fault.strike(world_)) {
+            if (striking_ && fault.strike(world_)) {
                 world_.trace().note("fault", "world", fault.name());
                 world_.count_fault(std::string(fault.name()));
             }
-            schedule_fault();
         });
     }
 

@@ -54,8 +54,9 @@ World::World(const Scenario& scenario, Trace::Lines lines)
         *truth_, verdict_, scenario_.limits,
         SessionChecker::World{[this](const std::string& host) {
                                   SimDevice* device = device_on(host);
-                                  return device == nullptr || device->disk_disturbed() ||
-                                         device->disk().all_synced();
+                                  return device == nullptr || device->disk_disturbed()
+                                             ? std::string()
+                                             : device->disk().unsynced();
                               },
                               [this] { return server_->store_time(); },
                               [this](const std::string& host, End end, const char* frame) {

@@ -37,12 +37,13 @@ void Journal::on_process_start(const DeviceTag& device) {
 
 void Journal::on_process_end(const DeviceTag& device, bool crashed) {
     Heard& mine = heard(device);
-    if (!crashed) {
+    // On a disk that does not let it no mark is made, however the process ends.
+    const bool unmarked = world_.disk_disturbed(device.host);
+    if (!crashed && !unmarked) {
         mine.repeatable.clear();
     }
     for (auto& [id, begun] : mine.this_process) {
-        if (crashed &&
-            (world_.now() - begun.at < kMarkedWithin || world_.disk_disturbed(device.host))) {
+        if (unmarked || (crashed && world_.now() - begun.at < kMarkedWithin)) {
             mine.repeatable.insert_or_assign(id, std::move(begun.callback));
         }
     }

@@ -53,10 +53,7 @@ void SessionChecker::client_writes(Session& session, const std::string& host, By
     }
     if (const auto* submit = std::get_if<wire::Submit>(&*decoded)) {
         // R1: what is submitted is in the outbox on disk.
-        if (!world_.device_is_durable(host)) {
-            verdict_.broken("R1", fmt::format("{} submits {} before its outbox is synced", host,
-                                              submit->message.message_id.value()));
-        }
+        check_synced(host, "submits");
         session.at_client.push_back(
             {submit->message.message_id, submit->message.key, frame.size()});
         session.client_bytes += frame.size();
@@ -70,17 +67,20 @@ void SessionChecker::client_writes(Session& session, const std::string& host, By
         world_.said(host, End::client, "submit");
     } else if (const auto* hello = std::get_if<wire::Hello>(&*decoded)) {
         // R1: a cursor acknowledges like an Ack.
-        if (hello->cursor && !world_.device_is_durable(host)) {
-            verdict_.broken("R1", fmt::format("{} says hello with a cursor before it is synced", host));
+        if (hello->cursor) {
+            check_synced(host, "says hello with a cursor");
         }
         world_.said(host, End::client, "hello");
     } else if (std::get_if<wire::Ack>(&*decoded) != nullptr) {
         // R1: an event is acknowledged after it is in the local store.
-        if (!world_.device_is_durable(host)) {
-            verdict_.broken("R1",
-                            fmt::format("{} acknowledges before its local store is synced", host));
-        }
+        check_synced(host, "acknowledges");
         world_.said(host, End::client, "ack");
+    }
+}
+
+void SessionChecker::check_synced(const std::string& host, const char* what) {
+    if (const std::string files = world_.device_at_risk(host); !files.empty()) {
+        verdict_.broken("R1", fmt::format("{} {} before {} is synced", host, what, files));
     }
 }
 

@@ -21,8 +21,8 @@ namespace parley::sim {
 class SessionChecker final : public NetworkTap {
   public:
     struct World {
-        // True if nothing that this device has written is at risk, so that it may acknowledge (R1).
-        std::function<bool(const std::string& host)> device_is_durable;
+        // What this device has written and a power loss would take, so that it may not be said (R1).
+        std::function<std::string(const std::string& host)> device_at_risk;
         std::function<WallTime()> store_time;
         // A frame that says something to the other side has left: a place to cut the power.
         std::function<void(const std::string& host, End end, const char* frame)> said;
@@ -68,6 +68,7 @@ class SessionChecker final : public NetworkTap {
         std::size_t event_bytes = 0;
     };
 
+    void check_synced(const std::string& host, const char* what);
     void client_writes(Session& session, const std::string& host, BytesView frame);
     void server_reads(Session& session, const std::string& host, BytesView frame);
     void server_writes(Session& session, const std::string& host, BytesView frame);
