@@ -144,7 +144,7 @@ struct ClientSession::State {
         if (phase == Phase::awaiting_welcome && !any_time) {
             return violation("a frame before Welcome");
         }
-        return std::visit([this](auto&& body) { return take(std::move(body)); }, std::move(*frame));
+        return std::visit([this](auto& body) { return take(std::move(body)); }, *frame);
     }
 
     static void write(const Bytes& frame, FrameSink& sink) {

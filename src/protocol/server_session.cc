@@ -54,8 +54,8 @@ std::uint16_t close_code_for(ErrorCode code) {
 }
 
 struct ServerSession::State {
-    State(ServerSessionOptions given, Instant now)
-        : options(std::move(given)),
+    State(const ServerSessionOptions& given, Instant now)
+        : options(given),
           interval(std::max<Duration>(options.limits.ping_interval, std::chrono::seconds(1))),
           seen(now),
           last_alive(now),
@@ -298,7 +298,7 @@ struct ServerSession::State {
 };
 
 ServerSession::ServerSession(ServerSessionOptions options, Instant now)
-    : state_(std::make_unique<State>(std::move(options), now)) {}
+    : state_(std::make_unique<State>(options, now)) {}
 
 ServerSession::~ServerSession() = default;
 

@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kKidPrefix = "hkdfv1-";
 constexpr std::string_view kUsers = "/users/";
 // A token with the longest ids that there can be is about a quarter of it.
-constexpr std::size_t kTokenBytes = 8 * 1024;
+constexpr std::size_t kTokenBytes = 8192;
 constexpr std::int64_t kSecondsEnd = 253402300800;  // the year 10000
 
 unexpected invalid(std::string description) {
