@@ -94,8 +94,7 @@ void add_send(CLI::App& app, Arguments& arguments) {
     send.add_option("--to", arguments.to, "to whom; may be repeated")
         ->required()
         ->check(user_check())
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->allow_extra_args(false);
     const auto add_header = [&arguments](const std::vector<std::string>& pairs) {
         for (const std::string& pair : pairs) {
             const std::size_t equals = pair.find('=');
@@ -112,8 +111,7 @@ void add_send(CLI::App& app, Arguments& arguments) {
     send.add_option_function<std::vector<std::string>>("--header", add_header,
                                                        "KEY=VALUE; may be repeated")
         ->check(CLI::Validator(check_header, "K=V"))
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->allow_extra_args(false);
     const auto check_until = [](const std::string& text) -> std::string {
         if (text == "sent" || text == "delivered") {
             return {};
@@ -144,7 +142,7 @@ void add_others(CLI::App& app, Arguments& arguments) {
     add_common(chat, arguments);
     chat.add_option("--to", arguments.to, "to whom; /to changes it")
         ->check(user_check())
-        ->expected(1);
+        ->allow_extra_args(false);
 
     CLI::App& token = *app.add_subcommand("token", "print a signed token");
     add_common(token, arguments);

@@ -57,7 +57,12 @@ TEST_F(CommandLine, SendTakesRecipientsHeadersAndText) {
 
 TEST_F(CommandLine, TheTextMayStandAnywhereAndMayBeADash) {
     EXPECT_EQ(good({"send", "hi", "--user", "alice", "--to", "bob"}).text, "hi");
+    EXPECT_EQ(good({"send", "--user", "a", "--to", "bob", "hi", "--json"}).text, "hi");
+    EXPECT_EQ(good({"send", "--user", "a", "--to", "bob", "hi", "--to", "carol"}).to.size(), 2u);
+    EXPECT_EQ(good({"send", "--user", "a", "--to", "b", "--header", "k=v", "hi", "--json"}).text,
+              "hi");
     EXPECT_TRUE(good({"send", "--user", "alice", "--to", "bob", "-"}).lines);
+    EXPECT_TRUE(good({"send", "--user", "alice", "--to", "bob", "-", "--json"}).lines);
     EXPECT_EQ(good({"send", "--user", "alice", "--to", "bob", "--", "--x"}).text, "--x");
     EXPECT_FALSE(good({"send", "--user", "alice", "--to", "bob", "--", "-"}).lines);
     EXPECT_EQ(good({"send", "--user", "alice", "--to", "bob", ""}).text, "");
