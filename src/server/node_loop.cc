@@ -67,6 +67,10 @@ void NodeLoop::at_home(const MailboxId& mailbox, Visit visit) {
                 std::move(visit));
 }
 
+bool NodeLoop::is_home(const MailboxId& mailbox) const {
+    return home_of(mailbox, common_.loops.size()) == index_;
+}
+
 void NodeLoop::visit(std::uint32_t loop, Visit visit) {
     if (loop == index_) {
         return visit(*this);

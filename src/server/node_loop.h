@@ -50,6 +50,7 @@ class NodeLoop final : public io::ChannelHandler {
     // Runs `visit` on the loop where the user is at home: at once if it is this one. In the order
     // of the calls.
     void at_home(const MailboxId& mailbox, Visit visit);
+    bool is_home(const MailboxId& mailbox) const;
     void visit(std::uint32_t loop, Visit visit);
     // Runs the task on this loop unless the node has gone. Any thread.
     void post(Task task);

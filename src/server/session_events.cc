@@ -126,6 +126,10 @@ void Session::acknowledge(Sequence sequence) {
     if (sequence <= mark_) {
         return;
     }
+    if (loop_.is_home(mailbox_)) {
+        // The usual case costs no copies.
+        return loop_.receipts().acknowledge(mailbox_, std::move(acknowledgement));
+    }
     loop_.at_home(mailbox_, [mailbox = mailbox_,
                              acknowledgement = std::move(acknowledgement)](NodeLoop& home) mutable {
         home.receipts().acknowledge(mailbox, std::move(acknowledgement));
