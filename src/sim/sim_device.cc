@@ -292,7 +292,8 @@ void SimDevice::note_callback(const client::Callback& callback) {
         const auto& failed = std::get<client::FailedDue>(callback.due);
         return fmt::format("failed {} {}", failed.message.id.value(), failed.failures.size());
     };
-    surroundings_.trace.note("app.told", tag_.host, fmt::format("{} (callback {})", what(), callback.id.value()));
+    surroundings_.trace.note("app.told", tag_.host,
+                             fmt::format("{} (callback {})", what(), callback.id.value()));
 }
 
 MessageId SimDevice::send(std::vector<UserId> recipients, std::string text,

@@ -118,8 +118,9 @@ class Simulation {
 
     void advance(Duration until) {
         Scheduler& scheduler = world_.scheduler();
-        const std::uint64_t most = scheduler.events() + kMostEventsAtOnce +
-                                   static_cast<std::uint64_t>((until - scheduler.now()).count() / 1'000);
+        const std::uint64_t most =
+            scheduler.events() + kMostEventsAtOnce +
+            static_cast<std::uint64_t>((until - scheduler.now()).count() / 1'000);
         while (world_.verdict().ok() && scheduler.run_one_until(until)) {
             if (scheduler.events() > most) {
                 world_.verdict().broken("liveness", "something is busy for ever");

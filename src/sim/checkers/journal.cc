@@ -137,15 +137,19 @@ void Journal::on_copy(const DeviceTag& device, const MessageId& original,
     const bool open = std::any_of(
         message->recipients.begin(), message->recipients.end(),
         [&](const UserId& user) { return truth_.incoming(user, device.user, chain) == nullptr; });
-    const bool kept = world_.now() - message->at < world_.retention - kClockSlack;
+    // A submission may have been lost on its way: the device counts from then, which is after the
+    // first message of the chain was written.
+    const Written* beginning = find(MessageId(chain.value()));
+    const Duration longest = world_.now() - (beginning != nullptr ? beginning : message)->at;
+    const bool young = longest < std::min(limit, world_.retention) - kClockSlack;
     // The chain's key can have been outgrown when the original itself was sent; then it shows in
     // `key`.
     const bool certain = message->key.has_value() || !message->inherited;
-    if (!key && message->returned && !message->cancelled && open && kept && certain &&
-        age < limit - kClockSlack) {
-        verdict_.broken("R11", fmt::format("{} lets a copy of {} start a new chain, though {} s "
-                                           "after its submission it inherits",
-                                           device.host, original.value(), age.count() / 1000));
+    if (!key && message->returned && !message->cancelled && open && young && certain) {
+        verdict_.broken("R11",
+                        fmt::format("{} lets a copy of {} start a new chain, though {} s "
+                                    "after the first it inherits",
+                                    device.host, original.value(), longest.count() / 1000000));
     }
 }
 
@@ -263,7 +267,9 @@ void Journal::told_sent(Heard& heard, const client::SentDue& due) {
     }
     learn_key(heard, message.id, message.key);
     const Truth::Incoming* event = truth_.incoming(due.recipient, device.user, message.key);
-    if (event == nullptr || !truth_.sent(due.recipient, device.user, message.key)) {
+    // R5: on the device that sent, a receipt implies `sent`, and may come first.
+    if (event == nullptr || (!truth_.sent(due.recipient, device.user, message.key) &&
+                             !truth_.delivered(due.recipient, device.user, message.key))) {
         verdict_.broken("R1", fmt::format("{} is told that {} was sent to {} before it is durable",
                                           device.host, message.id.value(), due.recipient.value()));
         return;

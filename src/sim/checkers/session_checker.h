@@ -21,7 +21,8 @@ namespace parley::sim {
 class SessionChecker final : public NetworkTap {
   public:
     struct World {
-        // What this device has written and a power loss would take, so that it may not be said (R1).
+        // What this device has written and a power loss would take, so that it may not be said
+        // (R1).
         std::function<std::string(const std::string& host)> device_at_risk;
         std::function<WallTime()> store_time;
         // A frame that says something to the other side has left: a place to cut the power.

@@ -73,11 +73,13 @@ void Truth::durable(const mailbox::Commit& commit) {
     }
 }
 
-std::optional<wire::Event> Truth::take(Mailbox& mailbox, Sequence sequence, std::string_view value) {
+std::optional<wire::Event> Truth::take(Mailbox& mailbox, Sequence sequence,
+                                       std::string_view value) {
     const auto record = mailbox::decode_event(value);
     auto parsed = record ? parse(sequence, record->at, record->bytes) : std::nullopt;
     if (!parsed) {
-        verdict_.broken("storage", fmt::format("event {} of {} cannot be read", sequence.value(), mailbox.user.value()));
+        verdict_.broken("storage", fmt::format("event {} of {} cannot be read", sequence.value(),
+                                               mailbox.user.value()));
         return std::nullopt;
     }
     check_order(mailbox, *parsed);
@@ -169,8 +171,10 @@ void Truth::restored() {
     incoming_ = std::move(before);
     // Mailbox by mailbox, so that a receipt may come before what it is a receipt of.
     std::vector<std::pair<Mailbox*, wire::Event>> others;
-    for (const auto& [key, value] : disk_.contents()[static_cast<std::size_t>(mailbox::Space::events)]) {
-        const auto found = mailboxes_.find(std::string_view(key).substr(0, sizeof(mailbox::MailboxKey)));
+    for (const auto& [key, value] :
+         disk_.contents()[static_cast<std::size_t>(mailbox::Space::events)]) {
+        const auto found =
+            mailboxes_.find(std::string_view(key).substr(0, sizeof(mailbox::MailboxKey)));
         const auto sequence = mailbox::sequence_of(key);
         if (found == mailboxes_.end() || !sequence) {
             continue;
