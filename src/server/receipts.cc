@@ -354,6 +354,7 @@ void Receipts::drain() {
     for (const auto& [mailbox, line] : lines_) {
         mailboxes.push_back(mailbox);
     }
+    std::sort(mailboxes.begin(), mailboxes.end());
     for (const MailboxId& mailbox : mailboxes) {
         const auto found = lines_.find(mailbox);
         if (found != lines_.end()) {

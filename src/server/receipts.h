@@ -9,8 +9,8 @@
 #include "wire/stored_event.h"
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 namespace parley::server {
@@ -67,7 +67,7 @@ class Receipts {
     Metrics& metrics_;
     Logger log_;
     bool draining_ = false;
-    std::map<MailboxId, std::unique_ptr<Line>> lines_;
+    std::unordered_map<MailboxId, std::unique_ptr<Line>> lines_;
 };
 
 }  // namespace parley::server
