@@ -40,7 +40,10 @@ void Journal::on_process_end(const DeviceTag& device, bool crashed) {
     // On a disk that does not let it no mark is made, however the process ends.
     const bool unmarked = world_.disk_disturbed(device.host);
     if (!crashed && !unmarked) {
-        mine.repeatable.clear();
+        // What this process did not come to call is still due.
+        for (const auto& [id, begun] : mine.this_process) {
+            mine.repeatable.erase(id);
+        }
     }
     for (auto& [id, begun] : mine.this_process) {
         if (unmarked || (crashed && world_.now() - begun.at < kMarkedWithin)) {
