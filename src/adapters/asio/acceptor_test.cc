@@ -58,11 +58,6 @@ TEST(AsioAcceptor, HandsOverBodiesHoweverTheyArrive) {
     ASSERT_TRUE(peer.await_end(loop));
     ASSERT_EQ(server.requests.size(), 1u);
     EXPECT_EQ(server.requests[0].body, "hello world");
-    ask(server,
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
-    ASSERT_EQ(server.requests.size(), 2u);
-    EXPECT_EQ(server.requests[1].body, "abcde");
 }
 
 TEST(AsioAcceptor, AnAnswerMayComeLaterAndCarryAnAllowField) {
@@ -159,6 +154,9 @@ TEST(AsioAcceptor, WrongRequestsGetTheirStatus) {
     EXPECT_TRUE(has(ask(server, "GET / HTTP/1.1\r\nX: " + std::string(9000, 'x')), " 431 "));
     EXPECT_TRUE(
         has(ask(server, "POST / HTTP/1.1\r\n" + host + "Content-Length: 101\r\n\r\n"), " 413 "));
+    EXPECT_TRUE(has(ask(server, "POST / HTTP/1.1\r\n" + host +
+                                    "Transfer-Encoding: chunked\r\n\r\n0\r\nabc\r\n"),
+                    " 411 "));
     std::string old_version = upgrade_request();
     old_version.replace(old_version.find("Version: 13"), 11, "Version: 8 ");
     const std::string answer = ask(server, old_version);

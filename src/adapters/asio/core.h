@@ -34,8 +34,8 @@ class BufferPool {
     void give_back(Bytes buffer);
 
   private:
-    static constexpr std::size_t kKept = 64;
-    static constexpr std::size_t kKeptBytes = 512 * 1024;
+    static constexpr std::size_t kKept = 32;
+    static constexpr std::size_t kKeptBytes = 128 * 1024;
     std::vector<Bytes> buffers_;
 };
 
@@ -76,6 +76,7 @@ struct AsioLoop::Core {
     // The thread that runs a turn now, or none.
     std::atomic<std::thread::id> runner{};
 
+    bool in_turn = false;
     std::optional<Instant> turn_time;  // read once a turn, when somebody asks
     Timers timers;
     std::vector<Task> own_posts;  // by this thread, during this turn: for the next one

@@ -29,7 +29,7 @@ class HttpRequestReader {
     // What came behind the request.
     std::string take_rest();
 
-    // ---- of a failed one: the status that says so (400, 413 or 431), and one sentence
+    // ---- of a failed one: the status that says so (400, 411, 413 or 431), and one sentence
     int status() const;
     std::string_view what() const;
 

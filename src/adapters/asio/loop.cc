@@ -94,6 +94,9 @@ void AsioLoop::Core::shut_down() {
 }
 
 Instant AsioLoop::Core::now() {
+    if (!in_turn) {
+        return read_clock();
+    }
     if (!turn_time) {
         turn_time = read_clock();
     }
@@ -127,7 +130,7 @@ void AsioLoop::Core::wake() {
 
 void AsioLoop::Core::turn(Wait wait) {
     runner.store(std::this_thread::get_id(), std::memory_order_relaxed);
-    turn_time.reset();
+    in_turn = true;
     std::vector<Task> posted;
     posted.swap(own_posts);
     arm_timer();
@@ -148,6 +151,7 @@ void AsioLoop::Core::turn(Wait wait) {
     if (own_posts.empty()) {
         own_posts.swap(posted);
     }
+    in_turn = false;
     turn_time.reset();
     runner.store(std::thread::id(), std::memory_order_relaxed);
 }

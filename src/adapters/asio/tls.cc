@@ -247,7 +247,8 @@ std::string Tls::describe_failure() const {
             return "its certificate is made for another host";
         default:
             return std::string("its certificate is not trusted: ") +
-                   X509_verify_cert_error_string(verdict);
+                   X509_verify_cert_error_string(verdict) +
+                   " (if it is your own, give the file of its CA)";
     }
 }
 

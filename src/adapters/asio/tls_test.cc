@@ -114,6 +114,12 @@ TEST(Tls, TheHostOfTheUrlMustBeInTheCertificate) {
         << wrong.error().description;
     Server by_address(loop, with_tls(load(authority.issue("address", {{"IP:127.0.0.1"}}))));
     EXPECT_TRUE(dial(by_address, authority.ca_file(), "127.0.0.1"));
+    const auto v6 = load(authority.issue("v6", {{"IP:::1"}}));
+    Server by_v6(loop, [&](ListenOptions& options) {
+        options.tls = v6;
+        options.host = "::1";
+    });
+    EXPECT_TRUE(dial(by_v6, authority.ca_file(), "[::1]"));
     wrong = dial(by_address, authority.ca_file(), "localhost");
     ASSERT_FALSE(wrong);
     EXPECT_TRUE(has(wrong.error().description, "its certificate is made for another host"));
