@@ -25,6 +25,12 @@ class Trace {
 
     // `kind` is a short stable word, `who` the node.
     void note(std::string_view kind, std::string_view who, std::string_view what = {});
+    // Printed only: a word about what happens, not a part of it.
+    void remark(std::string_view kind, std::string_view who, std::string_view what) const {
+        if (lines_) {
+            print(kind, who, what);
+        }
+    }
     // Bytes that matter for the hash, but are not printed.
     void note_bytes(std::string_view kind, std::string_view who, BytesView bytes);
 

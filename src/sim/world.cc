@@ -22,7 +22,7 @@ class TraceLog final : public LogSink {
         for (const LogField& field : fields) {
             line += fmt::format(" {}={}", field.key, field.value);
         }
-        trace_.note("log", to_string(level), line);
+        trace_.remark("log", to_string(level), line);
     }
     bool enabled(LogLevel level) const override {
         return trace_.printing() && level >= LogLevel::debug;

@@ -1,0 +1,37 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+namespace {
+
+// What the program prints to standard output, in a process of its own.
+std::string output_of(const std::string& arguments) {
+    const std::string command = std::string(PARLEY_BIN_DIR) + "/parley-sim " + arguments;
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), &pclose);
+    std::string output;
+    std::array<char, 4096> buffer{};
+    while (pipe != nullptr) {
+        const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe.get());
+        if (count == 0) {
+            break;
+        }
+        output.append(buffer.data(), count);
+    }
+    return output;
+}
+
+TEST(ParleySim, TheSameSeedGivesTheSameRunInAnotherProcess) {
+    const std::string arguments = "--seed 65 --runs 2 --steps 60 2>/dev/null";
+    const std::string one = output_of(arguments);
+    EXPECT_NE(one.find("hash"), std::string::npos) << one;
+    EXPECT_EQ(one, output_of(arguments));
+}
+
+TEST(ParleySim, RefusesWhatItDoesNotKnow) {
+    EXPECT_NE(output_of("--theme nonsense 2>&1").find("--theme"), std::string::npos);
+}
+
+}  // namespace
