@@ -33,7 +33,9 @@ struct SimDevice::Process {
     std::deque<client::Callback> taken;
     std::vector<io::Timer> timers;
     io::Timer callback_timer;
+    io::Timer quit_timer;
     bool taking = false;
+    bool quitting = false;  // no further callback begins
 };
 
 SimDevice::SimDevice(DeviceSurroundings& surroundings, DeviceTag tag, DeviceOptions options,
@@ -118,9 +120,13 @@ void SimDevice::quit() {
     }
     surroundings_.trace.note("app.quit", tag_.host);
     process_->loop.post([this] {
+        process_->quitting = true;
         process_->engine->stop(client::Stop::now);
-        // Marks of the last callbacks are on their way to the disk.
-        later(Duration{}, [this] { surroundings_.scheduler.next([this] { tear_down(false); }); });
+        // The last callback returns, and its mark is on its way to the disk.
+        const Duration enough = 2 * options_.habits.callback_takes + std::chrono::milliseconds(1);
+        process_->quit_timer = process_->loop.call_at(process_->loop.now() + enough, [this] {
+            surroundings_.scheduler.next([this] { tear_down(false); });
+        });
     });
 }
 
@@ -222,6 +228,9 @@ void SimDevice::on_callbacks_due() {
 }
 
 void SimDevice::take_callbacks() {
+    if (process_->quitting) {
+        return;
+    }
     if (process_->taken.empty()) {
         auto next = process_->engine->next_callbacks(1 + random_.below(kCallbacksAtOnce));
         if (!next) {
@@ -242,7 +251,7 @@ void SimDevice::take_callbacks() {
 }
 
 void SimDevice::run_callback() {
-    if (ending_) {
+    if (ending_ || process_->quitting) {
         return;
     }
     const client::Callback callback = std::move(process_->taken.front());
