@@ -94,6 +94,8 @@ struct ServerSession::State {
     std::size_t pending_refreshes = 0;
 
     Fifo<Bytes> control;  // frames that are due, other than events and the Goodbye
+    std::size_t control_bytes = 0;
+    bool stuck = false;  // some of them found no room the last time
     std::optional<Bytes> farewell;
 
     EventWindow events;
@@ -102,21 +104,37 @@ struct ServerSession::State {
     void saw(Instant now) { seen = std::max(seen, now); }
     bool is_json() const { return options.encoding == wire::Encoding::json; }
 
-    bool wants_to_read() const {
+    // This side has a reason of its own to read nothing now.
+    bool holds_back() const {
         switch (phase) {
             case Phase::awaiting_hello:
             case Phase::ended:  // what still comes is dropped
-                return true;
-            case Phase::awaiting_welcome:
                 return false;
+            case Phase::awaiting_welcome:
+                return true;
             case Phase::open:
                 break;
         }
-        return !held && pending_refreshes == 0 &&
-               inflight.size() < options.limits.inflight_submissions &&
-               inflight_bytes < options.limits.inflight_bytes;
+        return held || pending_refreshes > 0 ||
+               inflight.size() >= options.limits.inflight_submissions ||
+               inflight_bytes >= options.limits.inflight_bytes;
     }
-    void note_pause() { paused = paused || !wants_to_read(); }
+    // Who does not read its answers gets no further ones, or they would fill the memory (R20).
+    bool wants_to_read() const {
+        return !holds_back() &&
+               (phase != Phase::open || control_bytes < options.limits.frame_bytes);
+    }
+    void note_pause() { paused = paused || holds_back(); }
+
+    static std::size_t weight_of(const Bytes& frame) { return frame.size() + sizeof(Bytes); }
+    void say(Bytes frame) {
+        control_bytes += weight_of(frame);
+        control.push(std::move(frame));
+    }
+    void drop_control() {
+        control.clear();
+        control_bytes = 0;
+    }
 
     Bytes encode(const wire::ServerFrame& frame) const {
         return is_json() ? wire::encode_json(frame) : wire::encode(frame);
@@ -240,10 +258,16 @@ struct ServerSession::State {
             sink.ping();
         }
         ping_due = false;
+        if (stuck && sink.has_room()) {
+            // The peer has read something, also where we read nothing from it.
+            last_alive = std::max(last_alive, seen);
+        }
         while (!control.empty() && sink.has_room()) {
             const Bytes frame = control.pop();
+            control_bytes -= weight_of(frame);
             write(frame, sink);
         }
+        stuck = !control.empty();
         bool more = true;
         while (more && sink.has_room()) {
             more = events.write(sink);
@@ -267,7 +291,7 @@ struct ServerSession::State {
     void tick(Instant now) {
         if (phase == Phase::ended) {
             if (now >= drop_at) {
-                control.clear();
+                drop_control();
                 events.drop();
                 farewell.reset();
             }
@@ -283,7 +307,7 @@ struct ServerSession::State {
         }
         if (paused) {
             last_alive = std::max(last_alive, now);
-            paused = !wants_to_read();
+            paused = holds_back();
         }
         if (now - last_alive >= 2 * interval) {
             refuse(ErrorCode::timed_out,
@@ -356,7 +380,7 @@ void ServerSession::welcome(const wire::Welcome& welcome, bool messaging, Instan
     s.messaging = messaging;
     s.ends = ends;
     s.events.start(welcome.cursor_accepted ? s.cursor : Sequence());
-    s.control.push(s.encode(welcome));
+    s.say(s.encode(welcome));
     while (!s.early.empty()) {
         auto frame = s.early.pop();
         if (!s.take(std::move(frame.frame), frame.bytes)) {
@@ -374,7 +398,7 @@ void ServerSession::refreshed(std::int64_t session_ends_at_ms, Instant ends) {
     PARLEY_ASSERT(s.pending_refreshes > 0);
     --s.pending_refreshes;
     s.ends = ends;
-    s.control.push(s.encode(wire::Refreshed{session_ends_at_ms}));
+    s.say(s.encode(wire::Refreshed{session_ends_at_ms}));
 }
 
 void ServerSession::answer(const wire::SubmitResult& result) {
@@ -399,7 +423,7 @@ void ServerSession::answer(const wire::SubmitResult& result) {
         }
         frame = s.encode(shorter);
     }
-    s.control.push(std::move(frame));
+    s.say(std::move(frame));
     if (has_retryable_error(result)) {
         // Later submissions must not overtake this one (R6): the client comes back and begins with
         // it.

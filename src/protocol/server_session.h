@@ -48,8 +48,9 @@ class ServerSession {
     // To be called after every turn that gave the session something, and when the sink has room
     // again. Each frame is begun with its exact size.
     void transmit(FrameSink& sink);
-    // False: read nothing more from the connection for now (a full window: backpressure keeps the
-    // order). Time spent so does not count against the peer's life.
+    // False: read nothing more from the connection for now. A full window is one reason:
+    // backpressure keeps the order, and time spent so does not count against the peer's life. The
+    // other is a peer that does not read its answers.
     bool wants_to_read() const;
     // When tick() must be called at the latest; it changes with every other call.
     std::optional<Instant> deadline() const;

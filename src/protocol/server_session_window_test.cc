@@ -182,6 +182,54 @@ TEST_F(ServerSessionWindow, ReadsNothingMoreWithAWindowFullOfBytes) {
     EXPECT_TRUE(session().wants_to_read());
 }
 
+// R20: a peer that reads nothing must not fill the memory with its answers.
+TEST_F(ServerSessionWindow, ReadsNothingMoreFromAPeerThatDoesNotReadItsAnswers) {
+    options_.limits.frame_bytes = 2000;
+    open();
+    sink_.room = 0;
+    int answered = 0;
+    while (session().wants_to_read() && answered < 1000) {
+        ASSERT_TRUE(receive(submission("m")));
+        session().answer(accepted("m"));
+        ++answered;
+    }
+    EXPECT_LT(answered, 100);
+    ASSERT_TRUE(receive(wire::Refresh{"t"}));
+    session().refreshed(0, Instant::max());
+    EXPECT_FALSE(session().wants_to_read());
+    sink_.room = SIZE_MAX;
+    EXPECT_EQ(sent().size(), static_cast<std::size_t>(answered) + 1);
+    EXPECT_TRUE(session().wants_to_read());
+}
+
+// Such a peer is alive as long as some of them can be written, and dead two intervals after that.
+TEST_F(ServerSessionWindow, CountsTheReadingOfAnswersForLife) {
+    options_.limits.frame_bytes = 100;
+    open();
+    sink_.room = 0;
+    for (int i = 0; i < 8; ++i) {
+        ASSERT_TRUE(receive(submission("m")));
+        ASSERT_TRUE(output<ServerSession::Submitted>());
+        session().answer(accepted("m"));
+    }
+    EXPECT_TRUE(sent().empty());
+    for (int i = 0; i < 4; ++i) {
+        now_ += options_.limits.ping_interval;
+        session().tick(now_);
+        sink_.room = 1;
+        EXPECT_EQ(sent().size(), 1u);
+        EXPECT_FALSE(session().wants_to_read());
+    }
+    sink_.room = 0;
+    now_ += options_.limits.ping_interval;
+    session().tick(now_);
+    EXPECT_TRUE(sent().empty());
+    EXPECT_TRUE(quiet());
+    now_ += options_.limits.ping_interval;
+    session().tick(now_);
+    EXPECT_TRUE(output<ServerSession::Ended>());
+}
+
 TEST_F(ServerSessionWindow, ReadsNothingWhileItsOwnerHoldsIt) {
     open();
     session().hold_reading(true);
