@@ -392,6 +392,20 @@ bool SimDevice::outbox_empty() {
     return entries && entries->empty();
 }
 
+bool SimDevice::keeps(const Cursor& cursor) {
+    SimVfs copy(disk_.name() + "-copy", 0, clock_);
+    copy.copy_synced(disk_);
+    auto store =
+        sqlite::open_sqlite_store({.folder = "store", .vfs = copy.name()}, Logger(null_log()));
+    if (!store) {
+        return false;
+    }
+    const auto facts =
+        (*store)->bind({options_.application, tag_.user, tag_.device, tag_.device, 0});
+    return facts && facts->cursor && facts->cursor->epoch == cursor.epoch &&
+           facts->cursor->sequence >= cursor.sequence;
+}
+
 void SimDevice::jump_clock(Duration by) {
     clock_.jump(by);
     clock_disturbed_ = true;

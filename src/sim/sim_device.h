@@ -76,6 +76,8 @@ class SimDevice final : private client::EngineObserver {
     void cancel(const MessageId& message);
     void network_changed();
     bool outbox_empty();
+    // True if the local store would still know this cursor after a power loss now.
+    bool keeps(const Cursor& cursor);
 
     // ---- faults
     // The disk was full or failed at some time since the process started.

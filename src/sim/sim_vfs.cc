@@ -315,6 +315,29 @@ std::string SimVfs::unsynced() const {
     return names;
 }
 
+void SimVfs::copy_synced(const SimVfs& other) {
+    files_.clear();
+    for (const auto& [path, file] : other.files_) {
+        if (!file->ever_synced) {
+            continue;
+        }
+        const auto copy = std::make_shared<SimFile>(*file);
+        copy->content.resize(std::max(copy->content.size(), copy->synced_size));
+        for (const auto& [sector, before] : copy->unsynced) {
+            const std::size_t start = sector * kSector;
+            if (start < copy->content.size()) {
+                Bytes old = before;
+                old.resize(kSector);
+                copy->content.replace(start, std::min(kSector, copy->content.size() - start), old,
+                                      0, std::min(kSector, copy->content.size() - start));
+            }
+        }
+        copy->content.resize(copy->synced_size);
+        copy->unsynced.clear();
+        files_.emplace(path, copy);
+    }
+}
+
 std::size_t SimVfs::bytes_used() const {
     std::size_t bytes = 0;
     for (const auto& [path, file] : files_) {

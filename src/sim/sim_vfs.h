@@ -50,6 +50,9 @@ class SimVfs {
     // Files of which a power loss now would lose something, by name; empty: none.
     std::string unsynced() const;
 
+    // Makes this disk what the other would be if all that is not synced were lost.
+    void copy_synced(const SimVfs& other);
+
     // ---- faults
     void set_capacity(std::size_t bytes) { capacity_ = bytes; }
     void fail_after(std::uint64_t operations) { fail_at_ = operations_ + operations; }

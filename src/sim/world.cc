@@ -58,6 +58,11 @@ World::World(const Scenario& scenario, Trace::Lines lines)
                                              ? std::string()
                                              : device->disk().unsynced();
                               },
+                              [this](const std::string& host, const Cursor& cursor) {
+                                  SimDevice* device = device_on(host);
+                                  return device == nullptr || device->disk_disturbed() ||
+                                         device->disk().unsynced().empty() || device->keeps(cursor);
+                              },
                               [this] { return server_->store_time(); },
                               [this](const std::string& host, End end, const char* frame) {
                                   said(host, end, frame);

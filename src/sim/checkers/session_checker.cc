@@ -67,8 +67,9 @@ void SessionChecker::client_writes(Session& session, const std::string& host, By
         world_.said(host, End::client, "submit");
     } else if (const auto* hello = std::get_if<wire::Hello>(&*decoded)) {
         // R1: a cursor acknowledges like an Ack.
-        if (hello->cursor) {
-            check_synced(host, "says hello with a cursor");
+        if (hello->cursor && !world_.cursor_is_durable(host, *hello->cursor)) {
+            verdict_.broken(
+                "R1", fmt::format("{} says hello with a cursor that a power loss takes", host));
         }
         world_.said(host, End::client, "hello");
     } else if (std::get_if<wire::Ack>(&*decoded) != nullptr) {
