@@ -321,7 +321,7 @@ void SimDevice::send_copy(const MessageId& original, const std::vector<UserId>& 
                           const std::string& text,
                           const std::map<std::string, std::string>& headers) {
     process_->loop.post([this, original, recipients, text, headers] {
-        if (ending_) {
+        if (ending_ || process_->quitting) {
             return;
         }
         const auto key = process_->engine->copy_key(original);
@@ -345,7 +345,7 @@ void SimDevice::send_copy(const MessageId& original, const std::vector<UserId>& 
 void SimDevice::submit(client::OutgoingDraft draft) {
     draft.created_at_ms = to_ms(clock_.now());
     process_->loop.post([this, draft = std::move(draft)]() mutable {
-        if (ending_) {
+        if (ending_ || process_->quitting) {
             return;
         }
         for (Witness* witness : surroundings_.witnesses) {

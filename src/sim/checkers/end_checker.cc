@@ -52,7 +52,9 @@ EndChecker::Missing EndChecker::missing_at_recipients(const Truth::PairKey& pair
         }
         anybody = true;
         if (!heard.incoming.contains({sender, key})) {
-            return Verdict::Broken{"R7", fmt::format("{} was never shown {}", heard.device->host,
+            // R18: a new device gets what there was before it.
+            const char* rule = event.at_ms < heard.joined_ms ? "R18" : "R7";
+            return Verdict::Broken{rule, fmt::format("{} was never shown {}", heard.device->host,
                                                      describe(pair, event))};
         }
     }

@@ -32,7 +32,10 @@ void Journal::add_device(const DeviceTag& device) {
 }
 
 void Journal::on_process_start(const DeviceTag& device) {
-    ++heard(device).process;
+    Heard& mine = heard(device);
+    if (++mine.process == 1) {
+        mine.joined_ms = to_ms(world_.store_time());
+    }
 }
 
 void Journal::on_process_end(const DeviceTag& device, bool crashed) {
@@ -89,7 +92,9 @@ void Journal::on_send_returned(const DeviceTag& device, const client::OutgoingDr
         return;
     }
     message.refused = true;
-    if (!world_.disk_disturbed(device.host)) {
+    // Between a final error of the session and the next start() the client takes nothing.
+    const bool stopped = result.error().code == ErrorCode::wrong_state;
+    if (!stopped && !world_.disk_disturbed(device.host)) {
         verdict_.broken("send", fmt::format("{} refuses {}: {}", device.host, draft.id.value(),
                                             result.error().description));
     }

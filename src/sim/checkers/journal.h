@@ -50,6 +50,7 @@ struct Heard {
     std::map<std::pair<ChainKey, UserId>, ToldState> others;
     std::map<MessageId, ChainKey> key_of;  // as `sent` told it
     std::uint64_t process = 0;             // counts starts
+    std::int64_t joined_ms = 0;            // the server's time at the first
     struct Begun {
         Duration at{};
         client::Callback callback;
