@@ -16,6 +16,8 @@ constexpr Duration kLived = std::chrono::seconds(10);
 constexpr Duration kPruneAfterWelcome = std::chrono::minutes(1);
 // The longest wish of a server that is honoured.
 constexpr std::chrono::milliseconds kReconnectAfterMost = std::chrono::minutes(10);
+// The longest frame that is taken from a server, whatever it says: what parleyd can be set to.
+constexpr std::size_t kLongestFrame = 256 * 1024 * 1024;
 // What waits for an inbox that is full; a server that keeps its window sends less.
 constexpr std::size_t kWaitingEventBytes = 64 * 1024 * 1024;
 
@@ -323,7 +325,12 @@ void Engine::Impl::dial() {
     if (options_.supports_messaging) {
         hello.cursor = cursor_;
     }
-    link_.open(options_.target, std::move(hello));
+    // As long as the server said last that a frame may be. One that says more than this session
+    // was made for, in its first Welcome, is met again with room for it.
+    io::DialTarget target = options_.target;
+    target.message_bytes =
+        std::max(target.message_bytes, std::min<std::size_t>(limits_.frame_bytes, kLongestFrame));
+    link_.open(target, std::move(hello));
 }
 
 void Engine::Impl::update_state() {

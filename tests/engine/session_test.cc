@@ -303,6 +303,26 @@ TEST_F(Sessions, AnAnswerBetweenClearsTheBlame) {  // R14
     EXPECT_THAT(outbox(), ElementsAre("m2"));
 }
 
+// All limits are the server's configuration: its frames may be longer than they usually are.
+TEST_F(Sessions, TakesFramesAsLongAsTheServerToldLast) {
+    constexpr std::size_t kMiB = 1024 * 1024;
+    begin();
+    EXPECT_EQ(dialer_.targets().back().message_bytes, kMiB);
+    server_.limits.frame_bytes = 4 * kMiB;
+    server_.cut();
+    pass(2s);
+    server_.cut();
+    pass(4s);
+    EXPECT_EQ(dialer_.targets().back().message_bytes, 4 * kMiB);
+    restart();
+    EXPECT_EQ(dialer_.targets().back().message_bytes, 4 * kMiB);
+    server_.limits.frame_bytes = UINT32_MAX;
+    server_.cut();
+    pass(2s);
+    restart();
+    EXPECT_EQ(dialer_.targets().back().message_bytes, 256 * kMiB);
+}
+
 // ---- stopping
 
 TEST_F(Sessions, StopsAtOnce) {
