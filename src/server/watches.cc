@@ -10,8 +10,10 @@ void Watches::join(const MailboxId& mailbox, Watcher& watcher) {
     if (!is_new) {
         return;
     }
-    place->second.handle =
-        wakes_.subscribe(mailbox, loop_, [this](const mailbox::Wake& wake) { on_wake(wake); });
+    // An entry of the table stays where it is, and lives as long as its handle.
+    Watch& watch = place->second;
+    watch.handle = wakes_.subscribe(
+        mailbox, loop_, [this, &watch](const mailbox::Wake& wake) { on_wake(watch, wake); });
 }
 
 void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {
@@ -25,11 +27,7 @@ void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {
     }
 }
 
-void Watches::on_wake(const mailbox::Wake& wake) {
-    const auto found = watches_.find(wake.mailbox);
-    if (found == watches_.end()) {
-        return;
-    }
+void Watches::on_wake(const Watch& watch, const mailbox::Wake& wake) {
     const std::string_view body = wake.event.body ? std::string_view(*wake.event.body) : "";
     auto rendered =
         wire::RenderedEvent::make(wake.event.sequence, wake.event.at, *wake.event.bytes, body);
@@ -38,7 +36,7 @@ void Watches::on_wake(const mailbox::Wake& wake) {
                                         {"why", rendered.error().description}});
     }
     const auto event = rendered ? *rendered : nullptr;
-    for (Watcher* watcher : found->second.watchers) {
+    for (Watcher* watcher : watch.watchers) {
         watcher->woken(wake, event);
     }
 }

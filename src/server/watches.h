@@ -37,7 +37,7 @@ class Watches {
         std::unique_ptr<mailbox::Wakes::Handle> handle;
         std::vector<Watcher*> watchers;
     };
-    void on_wake(const mailbox::Wake& wake);
+    void on_wake(const Watch& watch, const mailbox::Wake& wake);
 
     io::Loop& loop_;
     mailbox::Wakes& wakes_;
