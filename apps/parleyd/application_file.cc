@@ -1,6 +1,7 @@
 #include "application_file.h"
 
 #include "base/crypto.h"
+#include "base/limits.h"
 #include "base/try.h"
 #include "files.h"
 #include "parley/error.h"
@@ -15,7 +16,6 @@ namespace parley::parleyd {
 namespace {
 
 constexpr std::size_t kLargestFile = 64 * 1024;
-constexpr std::size_t kKeyCharacters = 128;
 constexpr std::size_t kSecretBytes = 16;
 
 unexpected malformed(const std::string& path, const std::string& what) {
@@ -42,8 +42,9 @@ std::string make_key(io::Entropy& entropy) {
     return key;
 }
 
+// No token can name another one (protocol/token.h).
 bool is_key(std::string_view key) {
-    return !key.empty() && key.size() <= kKeyCharacters &&
+    return !key.empty() && key.size() <= kIdCharacters &&
            std::all_of(key.begin(), key.end(), [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '-' || c == '_';
@@ -70,7 +71,7 @@ Result<server::Application> read_application(const std::string& path,
     }
     const auto& [key, secret, issuer] = values;
     if (!is_key(key)) {
-        return malformed(path, "\"applicationKey\" is not made of 1 to 128 URL-safe characters");
+        return malformed(path, "\"applicationKey\" is not made of 1 to 64 URL-safe characters");
     }
     // What the secret is must not reach a log.
     if (const auto decoded = base64_decode(secret); !decoded || decoded->empty()) {

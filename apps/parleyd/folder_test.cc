@@ -106,6 +106,18 @@ TEST_F(Folder, ABrokenApplicationFileIsNamedAndNeverReplaced) {
     }
 }
 
+TEST_F(Folder, AnApplicationKeyThatNoTokenCanNameIsAnError) {
+    const auto with_key = [](std::size_t size) {
+        const std::string key(size, 'k');
+        return R"({"applicationKey": ")" + key + R"(", "applicationSecret": "AAAA", "issuer": ")" +
+               std::string(kPrefix) + key + R"("})";
+    };
+    write(with_key(64));
+    EXPECT_TRUE(load_or_make_application(file_, kPrefix, entropy_));
+    write(with_key(65));
+    EXPECT_FALSE(load_or_make_application(file_, kPrefix, entropy_));
+}
+
 TEST_F(Folder, AFolderThatCannotBeWrittenIsAnError) {
     const auto made = load_or_make_application(path_ + "/none/application.json", kPrefix, entropy_);
     ASSERT_FALSE(made);
