@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <random>
 #include <string>
 
 namespace {
@@ -28,6 +29,17 @@ TEST(ParleySim, TheSameSeedGivesTheSameRunInAnotherProcess) {
     const std::string one = output_of(arguments);
     EXPECT_NE(one.find("hash"), std::string::npos) << one;
     EXPECT_EQ(one, output_of(arguments));
+}
+
+TEST(ParleySim, RulesHoldForSeedsThatNobodyHasSeen) {
+    std::random_device device;
+    for (int i = 0; i < 6; ++i) {
+        const std::string arguments = "--seed " + std::to_string(device()) + " --steps 120";
+        std::printf("fresh: parley-sim %s\n", arguments.c_str());
+        const std::string output = output_of(arguments + " 2>/dev/null");
+        EXPECT_EQ(output.find("FAILED"), std::string::npos) << output;
+        EXPECT_NE(output.find("1 runs:"), std::string::npos) << output;
+    }
 }
 
 TEST(ParleySim, RefusesWhatItDoesNotKnow) {

@@ -3,15 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <random>
 #include <string>
 
 namespace parley::sim {
 namespace {
 
 // Sizes for a build without optimisation: each test a few seconds.
-constexpr std::uint64_t kSteps = 60;
+constexpr std::uint64_t kSteps = 120;
 
 RunReport play(std::uint64_t seed, Theme theme, FaultSet faults = FaultSet::all) {
     RunOptions options;
@@ -46,38 +44,25 @@ TEST(Simulation, EverythingArrivesWhenNothingGoesWrong) {
 }
 
 TEST(Simulation, RulesHoldWithTheShippedSettings) {
-    expect_seeds(11, 4, Theme::plain);
+    expect_seeds(11, 6, Theme::plain);
 }
 
 TEST(Simulation, RulesHoldWithNarrowWindows) {
-    expect_seeds(21, 4, Theme::narrow);
+    expect_seeds(21, 6, Theme::narrow);
 }
 
 TEST(Simulation, RulesHoldOverTheEndOfWindowsAndRetention) {
-    expect_seeds(31, 4, Theme::brief);
+    expect_seeds(31, 6, Theme::brief);
 }
 
 TEST(Simulation, RulesHoldOverDaysOfAbsence) {
-    expect_seeds(41, 4, Theme::absence);
+    expect_seeds(41, 6, Theme::absence);
 }
 
 TEST(Simulation, RulesHoldForEachKindOfFaultAlone) {
     for (const FaultSet faults : {FaultSet::network, FaultSet::process, FaultSet::disk,
                                   FaultSet::clock, FaultSet::restore}) {
         expect_holds(51, Theme::any, faults);
-    }
-}
-
-// ---- fresh ones
-
-TEST(Simulation, RulesHoldForSeedsThatNobodyHasSeen) {
-    std::random_device device;
-    for (int i = 0; i < 4; ++i) {
-        const std::uint64_t seed = device();
-        std::printf("fresh seed %llu: parley-sim --seed %llu --steps %llu\n",
-                    static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
-                    static_cast<unsigned long long>(kSteps));
-        expect_holds(seed, Theme::any);
     }
 }
 
