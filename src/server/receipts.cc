@@ -33,7 +33,7 @@ class Receipts::Line {
     bool facts_reach() const { return facts_from_ <= done_ && done_ < facts_to_; }
     void take_facts();
     void read();
-    void on_read(Result<mailbox::Read> read);
+    void on_read(Result<mailbox::Read> read, Sequence asked);
     void append(std::vector<Received> received, Sequence through);
     void give();
     void on_appended(const std::vector<mailbox::Appended>& outcomes);
@@ -171,11 +171,14 @@ void Receipts::Line::read() {
     }
     mailbox::ReadLimit limit;
     limit.events = kChunk;
-    owner_.store_.read(mailbox_, std::move(after), limit,
-                       [this](Result<mailbox::Read> read) { on_read(std::move(read)); });
+    owner_.store_.read(
+        mailbox_, std::move(after), limit,
+        [this, asked = target_](Result<mailbox::Read> read) { on_read(std::move(read), asked); });
 }
 
-void Receipts::Line::on_read(Result<mailbox::Read> read) {
+// `asked`: acknowledged when the reading began, so the reading has seen all up to there. What was
+// acknowledged since may lie beyond what it saw (R21).
+void Receipts::Line::on_read(Result<mailbox::Read> read, Sequence asked) {
     if (!read) {
         return retry(&Line::read);
     }
@@ -184,7 +187,7 @@ void Receipts::Line::on_read(Result<mailbox::Read> read) {
     for (const mailbox::StoredEvent& event : read->events) {
         // After an erase the reading begins at the start, and shows less than was asked for: never
         // more.
-        if (event.sequence <= done_ || event.sequence > target_) {
+        if (event.sequence <= done_ || event.sequence > asked) {
             continue;
         }
         auto facts = wire::receipt_facts(*event.bytes);
@@ -194,7 +197,7 @@ void Receipts::Line::on_read(Result<mailbox::Read> read) {
             received.push_back({event.sequence, event.at, std::move(**facts)});
         }
     }
-    append(std::move(received), read->more ? std::min(read->through, target_) : target_);
+    append(std::move(received), read->more ? std::min(read->through, asked) : asked);
 }
 
 void Receipts::Line::append(std::vector<Received> received, Sequence through) {

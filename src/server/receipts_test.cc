@@ -150,6 +150,25 @@ TEST_F(ReceiptsTest, OfAnOldCursorAndOfNewEventsMeet) {  // R21
     EXPECT_EQ(server.metric(Metric::receipts_appended), 320);
 }
 
+TEST_F(ReceiptsTest, OfWhatComesWhileTheStoreIsReadAreNotPassedOver) {  // R21
+    bob.acknowledges = false;
+    send(5);
+    bob.cursor = Cursor{bob.welcome->head.epoch, bob.events.back().sequence};
+    bob.cut();
+    server.run();
+    bob.acknowledges = true;
+    server.store.hold_reads = true;
+    server.open(bob);
+    server.run(1s);
+    ASSERT_EQ(server.store.held_reads.size(), 1u);  // from the mark to the cursor
+    send(1, "meanwhile");
+    server.store.hold_reads = false;
+    server.store.held_reads.front()();
+    server.run(1s);
+    EXPECT_EQ(alice.all<wire::Delivered>().size(), 6u);
+    EXPECT_EQ(server.head("bob").mark, bob.through);
+}
+
 TEST_F(ReceiptsTest, AreNotAskedForAgainUnderTheMark) {  // R21
     send(50);
     TestDevice tablet(*server.loops.front(), "bob", "b2");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/task.h"
 #include "io/loop.h"
 #include "mailbox/store.h"
 
@@ -26,6 +27,8 @@ class FaultyStore final : public mailbox::Store {
         bool sent_away = false;     // only what is not `incoming` is busy
         bool full = false;          // enrolments fail
         bool marks_lost = false;    // marks are answered with an error
+        bool hold_reads = false;    // readings are done, but told only when a test runs held_reads
+        std::deque<Task> held_reads;
         std::size_t append_calls = 0;
         std::size_t submit_calls = 0;
         std::size_t read_calls = 0;
@@ -112,6 +115,15 @@ class FaultyStore final : public mailbox::Store {
         ++switches_.read_calls;
         if (switches_.away) {
             return fail(std::move(done));
+        }
+        if (switches_.hold_reads) {
+            auto hold = [this, done = std::move(done)](Result<mailbox::Read> read) mutable {
+                switches_.held_reads.push_back(
+                    [done = std::move(done), read = std::move(read)]() mutable {
+                        done(std::move(read));
+                    });
+            };
+            return inner_->read(mailbox, std::move(after), limit, std::move(hold));
         }
         inner_->read(mailbox, std::move(after), limit, std::move(done));
     }
