@@ -37,7 +37,8 @@ std::int64_t Histogram::quantile(double share) const {
     std::uint64_t seen = 0;
     for (std::size_t i = 0; i < buckets_.size(); ++i) {
         seen += buckets_[i];
-        if (seen >= wanted && seen > 0) {
+        // The last bucket has no upper end.
+        if (seen >= wanted && seen > 0 && i + 1 < buckets_.size()) {
             return std::min(highest_of(static_cast<int>(i)), max_);
         }
     }
