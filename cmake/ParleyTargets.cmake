@@ -18,7 +18,7 @@
 # with PARLEY_WIRE_LITE=1. All libraries are static and position independent, because the SDK is also a shared
 # library; what that exports is decided by cmake/parley.map. A library without SOURCES is header only.
 
-option(PARLEY_ALLOW_MISSING "Leave out targets whose DEPS do not exist, instead of failing" ON)
+option(PARLEY_ALLOW_MISSING "Leave out targets whose DEPS do not exist, instead of failing" OFF)
 
 file(STRINGS ${PROJECT_SOURCE_DIR}/tools/layers.txt parley_layer_lines REGEX "^layer ")
 set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tools/layers.txt)
