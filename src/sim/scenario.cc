@@ -31,6 +31,9 @@ void make_narrow(Scenario& scenario, Random& random) {
     scenario.network.wire_bytes = 4 * 1024 + random.below(16 * 1024);
     scenario.network.buffer_bytes = 4 * 1024 + random.below(16 * 1024);
     scenario.weights.burst = 6;
+    if (random.chance(0.4)) {
+        scenario.inbox_bytes = 1'000 + random.below(20'000);
+    }
 }
 
 void make_brief(Scenario& scenario, Random& random) {

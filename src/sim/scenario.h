@@ -53,6 +53,7 @@ struct Scenario {
     // Settings.
     Limits limits;
     std::uint32_t rate_per_second = 200;
+    std::uint64_t inbox_bytes = kInboxBytes;  // unread, then an app's client stops recording
     std::uint32_t loops = 1;
     NetworkOptions network;
     Duration flush_most{3'000};

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kCallbacksAtOnce = 8;
 constexpr Duration kBootAgain = std::chrono::seconds(5);
+constexpr Duration kMostGrace = std::chrono::seconds(4);
 
 }  // namespace
 
@@ -58,6 +59,7 @@ SimDevice::~SimDevice() {
 void SimDevice::boot() {
     const std::uint64_t attempt = ++boot_attempt_;
     if (process_ != nullptr) {
+        boot_when_down_ = ending_ || process_->quitting;
         return;
     }
     if (start_process()) {
@@ -89,6 +91,7 @@ bool SimDevice::start_process() {
     options.target.subprotocol = "parley.v1.proto";
     options.supports_messaging = tag_.messaging;
     options.retry_window = options_.retry_window;
+    options.inbox_bytes = options_.inbox_bytes;
     client::EngineObserver& observer = *this;
     process->engine = std::make_unique<client::Engine>(options, *process->store, process->loop,
                                                        *process->dialer, clock_, process->entropy,
@@ -121,12 +124,24 @@ void SimDevice::quit() {
     surroundings_.trace.note("app.quit", tag_.host);
     process_->loop.post([this] {
         process_->quitting = true;
-        process_->engine->stop(client::Stop::now);
-        // The last callback returns, and its mark is on its way to the disk.
-        const Duration enough = 2 * options_.habits.callback_takes + std::chrono::milliseconds(1);
-        process_->quit_timer = process_->loop.call_at(process_->loop.now() + enough, [this] {
+        const bool gracefully = random_.chance(0.3);
+        process_->engine->stop(gracefully ? client::Stop::gracefully : client::Stop::now);
+        finish_quit(process_->loop.now() + kMostGrace);
+    });
+}
+
+// When the engine has come to rest, and the last callback has returned and its mark is on disk.
+void SimDevice::finish_quit(Instant deadline) {
+    const Duration enough = 2 * options_.habits.callback_takes + std::chrono::milliseconds(1);
+    process_->quit_timer = process_->loop.call_at(process_->loop.now() + enough, [this, deadline] {
+        if (process_->engine->state().phase == client::Phase::stopped) {
             surroundings_.scheduler.next([this] { tear_down(false); });
-        });
+            return;
+        }
+        if (process_->loop.now() >= deadline) {
+            process_->engine->stop(client::Stop::now);
+        }
+        finish_quit(deadline);
     });
 }
 
@@ -159,6 +174,9 @@ void SimDevice::tear_down(bool crashed) {
         witness->on_process_end(tag_, crashed);
     }
     disk_disturbed_ = disk_.faulty();
+    if (std::exchange(boot_when_down_, false)) {
+        boot();
+    }
 }
 
 void SimDevice::later(Duration most, Task task) {

@@ -28,6 +28,7 @@ struct AppHabits {
 struct DeviceOptions {
     ApplicationKey application;
     std::chrono::milliseconds retry_window{};
+    std::uint64_t inbox_bytes = kInboxBytes;
     ClockDrift drift;
     AppHabits habits;
 };
@@ -98,6 +99,7 @@ class SimDevice final : private client::EngineObserver {
 
     bool start_process();
     void tear_down(bool crashed);
+    void finish_quit(Instant deadline);
     void later(Duration most, Task task);
     void take_callbacks();
     void run_callback();
@@ -113,6 +115,7 @@ class SimDevice final : private client::EngineObserver {
     SimVfs disk_;
     std::unique_ptr<Process> process_;
     bool ending_ = false;
+    bool boot_when_down_ = false;  // asked for while the process before was still going
     bool connected_ = false;
     bool clock_disturbed_ = false;
     bool disk_disturbed_ = false;

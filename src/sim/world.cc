@@ -146,6 +146,7 @@ SimDevice& World::add_device(const UserId& user, bool messaging) {
     DeviceOptions options;
     options.application = kApplication;
     options.retry_window = scenario_.limits.retry_window;
+    options.inbox_bytes = scenario_.inbox_bytes;
     options.drift = {static_cast<std::int64_t>(random_.below(201)) - 100};
     options.habits.crash_in_callback = healed_ ? 0 : scenario_.crash_in_callback;
     options.habits.token_refused = healed_ ? 0 : scenario_.token_refused;
