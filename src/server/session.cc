@@ -3,6 +3,7 @@
 #include "server/node_loop.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -151,7 +152,7 @@ void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     device_ = std::move(hello.device_id);
     messaging_ = hello.supports_messaging;
     cursor_ = std::move(hello.cursor);
-    ends_at_ms_ = to_ms(claims->expires_at);
+    ends_at_ms_ = told_end_of(*claims);
     ends_ = end_of(*claims);
     phase_ = Phase::enrolling;
     attached_ = true;
@@ -277,7 +278,7 @@ void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
     if (!claims) {
         return goodbye(claims.error());
     }
-    protocol_.refreshed(to_ms(claims->expires_at), end_of(*claims));
+    protocol_.refreshed(told_end_of(*claims), end_of(*claims));
 }
 
 void Session::on_output(protocol::ServerSession::Ended& output) {
@@ -296,6 +297,17 @@ void Session::on_output(protocol::ServerSession::Ended& output) {
 Instant Session::end_of(const protocol::TokenClaims& claims) const {
     return loop_.loop().now() + loop_.common().authenticator->remaining(claims) +
            loop_.options().token_grace;
+}
+
+// By the clock that Welcome tells. That is the store's, and while it does not follow the wall clock
+// (R17), by which tokens end, a client would ask for a new one too late, or all the time (R22).
+std::int64_t Session::told_end_of(const protocol::TokenClaims& claims) const {
+    constexpr std::int64_t kSame = 1000;
+    const std::int64_t exact = to_ms(claims.expires_at);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        loop_.common().authenticator->remaining(claims));
+    const std::int64_t told = to_ms(loop_.store().now() + left);
+    return std::abs(told - exact) < kSame ? exact : told;
 }
 
 // ---- the end

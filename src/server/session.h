@@ -88,6 +88,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void hold_reading();
     void touch();
     Instant end_of(const protocol::TokenClaims& claims) const;
+    std::int64_t told_end_of(const protocol::TokenClaims& claims) const;
     void plan_wake();
 
     NodeLoop& loop_;

@@ -47,6 +47,28 @@ TEST_F(SessionTest, TellsTheClientWhatHolds) {
                 static_cast<double>(to_ms(server.wall.now())), 1000);
 }
 
+TEST_F(SessionTest, TellsItsEndByTheClockItTells) {  // R17, R22
+    const auto left = [this] {
+        return alice.welcome->session_ends_at_ms - alice.welcome->server_time_ms;
+    };
+    for (const Duration leap : {Duration(-12h), Duration(72h)}) {
+        server.wall.jump(leap);
+        server.open(alice);
+        ASSERT_TRUE(alice.welcome);
+        EXPECT_GE(std::abs(alice.welcome->server_time_ms - to_ms(server.wall.now())), 1000);
+        EXPECT_NEAR(static_cast<double>(left()), 3'600'000, 1000);
+        alice.send(wire::Refresh{server.token("alice", "", 600s)});
+        server.run();
+        ASSERT_TRUE(std::holds_alternative<wire::Refreshed>(alice.frames.back()));
+        const auto& refreshed = std::get<wire::Refreshed>(alice.frames.back());
+        EXPECT_NEAR(
+            static_cast<double>(refreshed.session_ends_at_ms - alice.welcome->server_time_ms),
+            600'000, 1000);
+        alice.cut();
+        alice.welcome.reset();
+    }
+}
+
 TEST_F(SessionTest, RefusesEveryBadTokenWithOneError) {  // R22
     refused("");
     refused("a.b.c");
