@@ -1,5 +1,7 @@
 #include "sim/sim_server.h"
 
+#include "sim/late_store.h"
+
 #include <fmt/format.h>
 
 #include <utility>
@@ -9,6 +11,8 @@ namespace parley::sim {
 namespace {
 
 constexpr Duration kBootAgain = std::chrono::seconds(2);
+// In every other process a reading takes up to this long.
+constexpr Duration kLatestReading = std::chrono::milliseconds(150);
 
 }  // namespace
 
@@ -80,7 +84,9 @@ bool SimServer::start_process() {
     process->store = std::move(*store);
     std::vector<server::Node::Place> places;
     for (const auto& loop : process->loops) {
-        places.push_back({loop.get(), process->store->door(*loop)});
+        const Duration latest = random_.chance(0.5) ? kLatestReading : Duration::zero();
+        places.push_back({loop.get(), std::make_unique<LateStore>(process->store->door(*loop),
+                                                                  *loop, random_.next(), latest)});
     }
     process->door = process->store->door(*process->loops.front());
     horizon_ = process->door->dedupe_horizon();
