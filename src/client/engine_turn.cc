@@ -135,7 +135,9 @@ bool Engine::Impl::marks_due() const {
     if (loop_.now() < store_retry_at_) {
         return false;
     }
-    return done_.size() >= kMarksAtOnce || inbox_full_ || !wanted_ ||
+    // On the way to a stop there may be no later turn (R8).
+    const bool stopping = !wanted_ || stopping_ != Stopping::no;
+    return done_.size() >= kMarksAtOnce || inbox_full_ || stopping ||
            (marks_at_ && *marks_at_ <= loop_.now());
 }
 
