@@ -24,7 +24,8 @@ void make_narrow(Scenario& scenario, Random& random) {
     limits.recipient_bytes = 4 * 1024;
     limits.frame_bytes = 96 * 1024;
     limits.inflight_bytes = 128 * 1024;
-    limits.unacked_bytes = 128 * 1024;
+    // Often less than a few long texts, so that bytes end a window too.
+    limits.unacked_bytes = static_cast<std::uint32_t>(2'000 + random.below(30'000));
     limits.unacked_events = static_cast<std::uint32_t>(1 + random.below(12));
     limits.inflight_submissions = static_cast<std::uint32_t>(1 + random.below(6));
     scenario.largest_text = random.chance(0.3) ? 8 * 1024 : 3'000;

@@ -135,7 +135,7 @@ void SessionChecker::server_writes(Session& session, const std::string& host, By
         answer(session, host, *result);
         world_.said(host, End::server, "result");
     } else if (const auto* batch = std::get_if<wire::Events>(&*decoded)) {
-        events(session, host, *batch, frame.size());
+        events(session, host, *batch);
         world_.said(host, End::server, "events");
     }
 }
@@ -193,8 +193,7 @@ void SessionChecker::answer(Session& session, const std::string& host,
     }
 }
 
-void SessionChecker::events(Session& session, const std::string& host, const wire::Events& events,
-                            std::size_t bytes) {
+void SessionChecker::events(Session& session, const std::string& host, const wire::Events& events) {
     if (!session.messaging && !events.events.empty()) {
         verdict_.broken("R15", fmt::format("{} gets events without messaging", host));
     }
@@ -205,11 +204,16 @@ void SessionChecker::events(Session& session, const std::string& host, const wir
         }
         session.last_sent = each.sequence;
         event(session, host, each);
-        session.events.push_back({each.sequence, bytes / events.events.size()});
-        session.event_bytes += session.events.back().bytes;
+        // Its own size, in a frame of its own: an acknowledgement may end within a frame.
+        const std::size_t size = wire::encode(wire::ServerFrame(wire::Events{{each}, {}})).size();
+        session.events.push_back({each.sequence, size});
+        session.event_bytes += size;
     }
-    const bool over = session.events.size() > limits_.unacked_events ||
-                      session.event_bytes > limits_.unacked_bytes;
+    // The window counts events, and this the frames that they came in.
+    constexpr std::size_t kFrameBytes = 24;
+    const bool over =
+        session.events.size() > limits_.unacked_events ||
+        session.event_bytes > limits_.unacked_bytes + kFrameBytes * session.events.size();
     if (over && session.events.size() > 1) {
         verdict_.broken("R20", fmt::format("{} has {} unacknowledged events of {} bytes", host,
                                            session.events.size(), session.event_bytes));

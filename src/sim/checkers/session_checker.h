@@ -78,8 +78,7 @@ class SessionChecker final : public NetworkTap {
     void client_reads(Session& session, BytesView frame);
     void welcome(Session& session, const wire::Welcome& welcome);
     void answer(Session& session, const std::string& host, const wire::SubmitResult& result);
-    void events(Session& session, const std::string& host, const wire::Events& events,
-                std::size_t bytes);
+    void events(Session& session, const std::string& host, const wire::Events& events);
     void event(const Session& session, const std::string& host, const wire::Event& event);
 
     Truth& truth_;
