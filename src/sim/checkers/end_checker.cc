@@ -32,13 +32,16 @@ std::optional<Verdict::Broken> EndChecker::missing() const {
     return unanswered();
 }
 
-// Close to its end an event may be seen or not.
-bool EndChecker::too_old(const Truth::Incoming& event) const {
+// Close to the end of the retention something may be there or not.
+std::int64_t EndChecker::kept_ms() const {
     constexpr std::int64_t kMarginMs = 30 * 60 * 1000;
     const std::int64_t retention =
         std::chrono::duration_cast<std::chrono::milliseconds>(world_.retention).count();
-    return to_ms(world_.store_time()) - event.at_ms >
-           retention - std::min(kMarginMs, retention / 4);
+    return retention - std::min(kMarginMs, retention / 4);
+}
+
+bool EndChecker::too_old(const Truth::Incoming& event) const {
+    return to_ms(world_.store_time()) - event.at_ms > kept_ms();
 }
 
 // R7, R18: on every device of the recipient.
@@ -105,6 +108,11 @@ EndChecker::Missing EndChecker::missing_on_origin(const Truth::PairKey& pair,
             continue;
         }
         const auto told = message->told.find(recipient);
+        // Failed messages are kept for the retention, and what comes of them later is not told.
+        if (told != message->told.end() && told->second.failed && !told->second.sent &&
+            event.at_ms - told->second.failed_ms > kept_ms()) {
+            continue;
+        }
         if (told == message->told.end() || !told->second.sent) {
             return Verdict::Broken{"R12", fmt::format("{} was never told that its {} was sent: {}",
                                                       message->device->host, message->id.value(),

@@ -37,6 +37,7 @@ class EndChecker {
     Missing missing_on_origin(const Truth::PairKey& pair, const Truth::Incoming& event,
                               bool delivered) const;
     Missing unanswered() const;
+    std::int64_t kept_ms() const;
     bool too_old(const Truth::Incoming& event) const;
 
     const Truth& truth_;

@@ -356,6 +356,7 @@ void Journal::told_failed(Heard& heard, const client::FailedDue& due) {
                                         told.sent ? "it was sent" : "it had failed"));
         }
         told.failed = failure.error.code;
+        told.failed_ms = to_ms(world_.store_time());
         check_failure(heard, message, failure);
     }
 }

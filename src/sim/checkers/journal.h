@@ -20,6 +20,7 @@ struct ToldState {
     bool sent = false;
     bool delivered = false;
     std::optional<ErrorCode> failed;
+    std::int64_t failed_ms = 0;  // by the server's clock
 };
 
 // A message that an app gave to send(), and what became of it.
