@@ -1,5 +1,7 @@
 #include "sim/checkers/end_checker.h"
 
+#include "sim/sim_loop.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +10,9 @@
 
 namespace parley::sim {
 namespace {
+
+// Clocks of devices and server, and the steps in which things are forgotten.
+constexpr std::int64_t kMarginMs = 30 * 60 * 1000;
 
 std::string describe(const Truth::PairKey& pair, const Truth::Incoming& event) {
     const auto& [recipient, sender, key] = pair;
@@ -34,7 +39,6 @@ std::optional<Verdict::Broken> EndChecker::missing() const {
 
 // Close to the end of the retention something may be there or not.
 std::int64_t EndChecker::kept_ms() const {
-    constexpr std::int64_t kMarginMs = 30 * 60 * 1000;
     const std::int64_t retention =
         std::chrono::duration_cast<std::chrono::milliseconds>(world_.retention).count();
     return retention - std::min(kMarginMs, retention / 4);
@@ -104,7 +108,13 @@ EndChecker::Missing EndChecker::missing_on_origin(const Truth::PairKey& pair,
             (message->returned || message->id == event.message) && !message->cancelled;
         const bool addressed = std::find(message->recipients.begin(), message->recipients.end(),
                                          recipient) != message->recipients.end();
-        if (!expected || !addressed || !world_.takes_part(*message->device)) {
+        // A message is kept for the retention; one that is forgotten is told nothing more.
+        const std::int64_t written_ms = kWorldStartMs + message->at.count() / 1000;
+        const bool kept =
+            event.at_ms - written_ms <
+            std::chrono::duration_cast<std::chrono::milliseconds>(world_.retention).count() -
+                kMarginMs;
+        if (!expected || !addressed || !kept || !world_.takes_part(*message->device)) {
             continue;
         }
         const auto told = message->told.find(recipient);
