@@ -157,6 +157,7 @@ class Engine::Impl final : public LinkOwner {
     bool check_expiry_ = false;
     std::optional<std::int64_t> oldest_;  // elapsed time at which the oldest open entry was queued
     std::optional<Instant> prune_at_;
+    std::int64_t server_said_ms_ = 0;  // the server's clock as it was last told, not reckoned on
     Instant clock_saved_{};
     Instant store_retry_at_{};  // after trouble with the disk, nothing timed is tried before
     io::Timer timer_;

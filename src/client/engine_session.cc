@@ -100,7 +100,8 @@ void Engine::Impl::on_welcome(wire::Welcome welcome) {
         return;
     }
     limits_ = sane(welcome.limits);
-    clocks_.confirm(sane_time(welcome.server_time_ms));
+    server_said_ms_ = sane_time(welcome.server_time_ms);
+    clocks_.confirm(server_said_ms_);
     const bool keep_cursor = welcome.cursor_accepted || !options_.supports_messaging;
     if (auto stored = store_.welcomed(limits_, clocks_.now(), keep_cursor); !stored) {
         ended_ = Ended{stored.error(), false, 0, {}};
@@ -172,6 +173,7 @@ void Engine::Impl::on_events(wire::Events events) {
         }
         last = event.sequence;
         event_bytes_ += event_bytes(event);
+        server_said_ms_ = std::max(server_said_ms_, sane_time(event.at_ms));
     }
     events.through = std::max(events.through, last);
     if (events.through.value() >= kSequenceEnd) {

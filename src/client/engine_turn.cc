@@ -258,13 +258,13 @@ void Engine::Impl::refresh_expiry() {
 }
 
 void Engine::Impl::prune() {
-    // Only by a clock that a server has set in this run: a wall clock that is wrong forgets
-    // nothing.
+    // Only by what a server has said in this run: a wall clock that is wrong forgets nothing, and
+    // the server's clock may stand still where ours goes on (R8, R17).
     if (!prune_at_ || loop_.now() < *prune_at_ || !welcomed_ || !clocks_.confirmed()) {
         return;
     }
     PruneLimit limit;
-    limit.server_ms = clocks_.server_ms().value_or(0);
+    limit.server_ms = server_said_ms_;
     limit.retention_ms = std::chrono::milliseconds(limits_.retention).count();
     const auto more = store_.prune(limit);
     prune_at_ = loop_.now() + (more && *more ? kPruneStep : kPruneEvery);

@@ -264,6 +264,11 @@ TEST_F(Receiving, ForgetsByTheServersClockAfterTheRetention) {  // R8
     EXPECT_EQ(returned_["m1"], static_cast<int>(ErrorCode::message_stale)) << "still known";
     pass(2h);
     send_now(draft("m1"));
+    EXPECT_EQ(returned_["m1"], static_cast<int>(ErrorCode::message_stale))
+        << "the server's clock may have stood still (R17)";
+    server_.incoming("bob", "later");
+    pass(2h);
+    send_now(draft("m1"));
     EXPECT_EQ(returned_["m1"], 0) << "forgotten";
 }
 
