@@ -33,7 +33,8 @@ class Simulation {
           end_(world_.truth(), world_.journal(),
                {[this] { return world_.server().store_time(); },
                 [this](const DeviceTag& device) { return world_.takes_part(device); },
-                scenario_.limits.retention}) {}
+                scenario_.limits.retention, scenario_.limits.retry_window,
+                [this] { return world_.scheduler().now(); }}) {}
 
     RunReport run() {
         for (std::uint64_t step = 0; step < options_.steps && world_.verdict().ok(); ++step) {

@@ -20,6 +20,8 @@ class EndChecker {
         // healing.
         std::function<bool(const DeviceTag&)> takes_part;
         Duration retention{};
+        Duration retry_window{};
+        std::function<Duration()> now;
     };
 
     EndChecker(const Truth& truth, const Journal& journal, World world)
