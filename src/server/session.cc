@@ -15,6 +15,11 @@ wire::Encoding encoding_of(const io::Channel& channel) {
                                                            : wire::Encoding::proto;
 }
 
+// What the store says of itself names the server's files and its disk.
+bool is_of_the_store(const Error& error) {
+    return error.code == ErrorCode::server_error || error.code == ErrorCode::store_failed;
+}
+
 }  // namespace
 
 Session::Session(NodeLoop& loop, std::uint64_t number, std::unique_ptr<io::Channel> channel)
@@ -176,7 +181,11 @@ void Session::on_attached(Result<std::shared_ptr<Rate>> attached) {
     }
     if (!attached) {
         attached_ = false;
-        return goodbye(attached.error());
+        if (!is_of_the_store(attached.error())) {
+            return goodbye(attached.error());
+        }
+        return store_failed(attached.error(),
+                            "the server cannot store anything now; try again later");
     }
     rate_ = std::move(attached).value();
     phase_ = Phase::opening;
@@ -198,7 +207,7 @@ void Session::on_head(Result<mailbox::Head> head) {
         return;
     }
     if (!head) {
-        return goodbye(make_error(ErrorCode::server_error, "the mailbox cannot be read now"));
+        return store_failed(head.error(), "the mailbox cannot be read now; try again later");
     }
     phase_ = Phase::live;
     const bool accepted = cursor_ && is_valid(*cursor_, *head);
@@ -336,6 +345,12 @@ void Session::goodbye(const Error& error) {
                            error.code == ErrorCode::too_many_connections;
     protocol_.goodbye(error, come_back ? loop_.spread() : std::chrono::milliseconds{});
     touch();
+}
+
+void Session::store_failed(const Error& cause, std::string_view told) {
+    loop_.common().log.warn("session.store_failed",
+                            {{"session", number_}, {"why", cause.description}});
+    goodbye(make_error(ErrorCode::server_error, std::string(told)));
 }
 
 // Lets go of all parts. The lane carries on alone with what is at the store.

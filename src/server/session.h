@@ -84,6 +84,8 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     bool has_room_for(wire::RenderedEvent& event, std::size_t events, std::size_t bytes) const;
     void acknowledge(Sequence sequence);
     void goodbye(const Error& error);
+    // The cause is for the log, `told` for the client.
+    void store_failed(const Error& cause, std::string_view told);
     void leave();
     void hold_reading();
     void touch();

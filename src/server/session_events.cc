@@ -69,7 +69,7 @@ void Session::on_read(Result<mailbox::Read> read) {
     }
     if (!read) {
         loop_.metrics().add(Metric::read_failures);
-        return goodbye(make_error(ErrorCode::server_error, "the mailbox cannot be read now"));
+        return store_failed(read.error(), "the mailbox cannot be read now; try again later");
     }
     if (read->reset) {
         return goodbye(make_error(ErrorCode::mailbox_reset, "the mailbox was reset: reconnect"));

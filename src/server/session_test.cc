@@ -200,6 +200,9 @@ TEST_F(SessionTest, IsEnrolledBeforeItIsWelcomed) {  // R13
     EXPECT_FALSE(alice.welcome);
     expect_goodbye(alice, ErrorCode::server_error, io::close_code::kTryAgainLater);
     EXPECT_TRUE(alice.goodbye->error.retryable);
+    // The store's own words are for the log.
+    EXPECT_EQ(alice.goodbye->error.description,
+              "the server cannot store anything now; try again later");
     server.store.full = false;
     server.open(alice);
     ASSERT_TRUE(alice.welcome);
