@@ -48,6 +48,12 @@ std::vector<std::string> check_relations(const Settings& settings,
             "127.0.0.1, or say --insecure-bind",
             name("admin.listen"), to_string(*settings.admin_listen)));
     }
+    // Port 0 is any free one, each time another.
+    if (settings.admin_listen == settings.listen && settings.listen.port != 0) {
+        problems.push_back(
+            fmt::format("{} is {}, where {} is too: administration needs an address of its own",
+                        name("admin.listen"), to_string(settings.listen), name("listen")));
+    }
     if (settings.data.size() > kLongestData) {
         problems.push_back(fmt::format(
             "{} has {} characters: at most {} leave room for control.sock in it; a path from the "

@@ -181,6 +181,14 @@ TEST(Settings, BeyondLoopbackThereMustBeTlsOrConsent) {
                 ElementsAre(HasSubstr("admin.listen")));
 }
 
+TEST(Settings, AdministrationHasAnAddressOfItsOwn) {
+    EXPECT_THAT(load("[admin]\nlisten = \"127.0.0.1:7700\"").problems,
+                ElementsAre(AllOf(HasSubstr("admin.listen (p.toml:2) is 127.0.0.1:7700"),
+                                  HasSubstr("listen (default)"))));
+    EXPECT_THAT(load("listen = \"[::1]:0\"\n[admin]\nlisten = \"[::1]:0\"").problems, IsEmpty());
+    EXPECT_THAT(load("[admin]\nlisten = \"127.0.0.1:7701\"").problems, IsEmpty());
+}
+
 TEST(Settings, TheDataFolderLeavesRoomForTheControlSocket) {
     EXPECT_THAT(load("data = \"" + std::string(94, 'd') + "\"").problems, IsEmpty());
     EXPECT_THAT(load("data = \"" + std::string(95, 'd') + "\"").problems,
