@@ -99,7 +99,7 @@ int exit_code_of(const Error& error) {
     }
 }
 
-// SIGHUP: what can change in a running server.
+// SIGHUP: what can change in a running server. Each part by itself; "reloaded" is all of it.
 void reload(const CommandLine& line, Server& server, StderrLog& sink) {
     const Logger log(sink);
     const Loaded loaded = load(line);
@@ -109,10 +109,13 @@ void reload(const CommandLine& line, Server& server, StderrLog& sink) {
     if (loaded.problems.empty()) {
         sink.set_level(loaded.settings.log_level);
     }
-    if (const auto done = server.reload_certificate(); !done) {
-        log.warn("certificate.not_reloaded", {{"problem", done.error().description}});
+    const auto certificate = server.reload_certificate();
+    if (!certificate) {
+        log.warn("certificate.not_reloaded", {{"problem", certificate.error().description}});
     }
-    log.info("server.reloaded", {{"level", to_string(loaded.settings.log_level)}});
+    if (loaded.problems.empty() && certificate) {
+        log.info("server.reloaded", {{"level", to_string(loaded.settings.log_level)}});
+    }
 }
 
 void say_ready(const Server& server) {
