@@ -88,6 +88,18 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
     return std::unique_ptr<DataFolder>(new DataFolder(std::move(path), lock));
 }
 
+bool DataFolder::has_store() const {
+    std::error_code ignored;
+    const std::filesystem::directory_iterator entries(store(), ignored);
+    return std::any_of(begin(entries), end(entries),
+                       [&](const auto& entry) { return entry.is_directory(ignored); });
+}
+
+bool DataFolder::has_epoch() const {
+    std::error_code ignored;
+    return std::filesystem::exists(store() + "/EPOCH", ignored);
+}
+
 DataFolder::~DataFolder() {
     ::close(lock_);
 }

@@ -30,6 +30,10 @@ class DataFolder {
     std::string application_file() const { return application_file_in(path_); }
     std::string control_socket() const { return control_socket_in(path_); }
     std::string store() const { return path_ + "/store"; }
+    // Whether an engine's files are in it.
+    bool has_store() const;
+    // Whether those have an epoch (R19), which a restored copy has not.
+    bool has_epoch() const;
 
   private:
     DataFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}

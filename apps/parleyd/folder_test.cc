@@ -141,6 +141,20 @@ TEST_F(Folder, IsMadePrivateAndHeldByOne) {
     EXPECT_TRUE(DataFolder::open(inner));
 }
 
+TEST_F(Folder, KnowsWhetherItHasAStoreAndItsEpoch) {
+    const auto data = DataFolder::open(path_);
+    ASSERT_TRUE(data);
+    EXPECT_FALSE((*data)->has_store());
+    std::filesystem::create_directory((*data)->store());
+    std::ofstream((*data)->store() + "/IN_USE");
+    EXPECT_FALSE((*data)->has_store());
+    std::filesystem::create_directory((*data)->store() + "/engine");
+    EXPECT_TRUE((*data)->has_store());
+    EXPECT_FALSE((*data)->has_epoch());
+    std::ofstream((*data)->store() + "/EPOCH") << "e";
+    EXPECT_TRUE((*data)->has_epoch());
+}
+
 TEST_F(Folder, ThatIsAFileIsAnError) {
     write("x");
     for (const std::string& path : {file_, file_ + "/below"}) {

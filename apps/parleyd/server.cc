@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace parley::parleyd {
@@ -54,8 +56,17 @@ Result<void> Server::open() {
         loops_.push_back(std::make_unique<asio::AsioLoop>());
     }
     // Before the store: a wrong certificate or application file is found without its recovery.
+    std::error_code ignored;
+    const bool is_old = std::filesystem::exists(folder_->application_file(), ignored);
     PARLEY_TRY(auto application, load_or_make_application(folder_->application_file(),
                                                           settings_.node.issuer_prefix, entropy_));
+    if (!is_old && folder_->has_store()) {
+        log_.warn("application.created_anew",
+                  {{"file", folder_->application_file()},
+                   {"advice",
+                    "there is a store, and all mailboxes of its old application key are "
+                    "out of reach until the old file is put back"}});
+    }
     if (!settings_.tls_cert.empty()) {
         PARLEY_TRY(tls_, asio::TlsServer::load(settings_.tls_cert, settings_.tls_key));
     }
@@ -82,7 +93,11 @@ Result<void> Server::open_folder() {
 }
 
 Result<void> Server::open_store() {
+    const bool epoch_is_lost = folder_->has_store() && !folder_->has_epoch();
     PARLEY_TRY(table_, open_table(settings_, folder_->store(), *store_loop_));
+    if (epoch_is_lost) {
+        log_.info("store.epoch_new", {{"epoch", table_->epoch().value()}});
+    }
     mailbox::LogStoreOptions options;
     options.retention = settings_.node.limits.retention;
     options.retry_window = settings_.node.limits.retry_window;
