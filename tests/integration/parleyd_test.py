@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import socket
 import ssl
@@ -233,6 +234,17 @@ class Start(ProgramTest):
         self.serve()
         self.assertEqual(file.read_text(), first)
 
+    def test_a_store_without_its_application_or_epoch_is_told_in_the_log(self):
+        server = self.serve()
+        self.assertEqual(server.end(), 0)
+        for event in ("application.created_anew", "store.epoch_new"):
+            self.assertNotIn(event, server.errors())
+        (self.data / "application.json").unlink()
+        (self.data / "store" / "EPOCH").unlink()
+        server = self.serve()
+        self.assertRegex(server.errors(), r"warn  application\.created_anew .*old file is put back")
+        self.assertRegex(server.errors(), r"info  store\.epoch_new epoch=")
+
     def test_a_broken_application_file_is_code_2_and_stays(self):
         self.data.mkdir()
         (self.data / "application.json").write_text("{")
@@ -304,6 +316,7 @@ class Tls(ProgramTest):
         pathlib.Path(certificate).write_text(good)
         self.assertEqual(self.subject(server.port), "second")
         self.assertEqual(server.end(), 0)
+        self.assertEqual(server.errors().count("server.reloaded"), 1)
 
 
 class Signals(ProgramTest):
@@ -318,6 +331,7 @@ class Signals(ProgramTest):
         server.process.send_signal(signal.SIGHUP)
         server.wait_logged("settings.not_reloaded")
         self.assertEqual(server.end(), 0)
+        self.assertEqual(server.errors().count("server.reloaded"), 1)
         for line in server.errors().splitlines():
             self.assertEqual(list(json.loads(line)), ["ts", "level", "event", "fields"])
 
@@ -439,13 +453,24 @@ class FullDisk(ProgramTest):
             await alice.close()
         asyncio.run(send(True))
         self.assertEqual(server.end(), 0)
-        (self.folder / "p.toml").write_text('[store]\nfree_space_reserve = "4000000GiB"\n[limits]\nsubmit_timeout = "2s"\n')
+        # More than is free, of which half is free.
+        reserve = shutil.disk_usage(self.folder).free // 2 * 3
+        (self.folder / "p.toml").write_text(f"[store]\nfree_space_reserve = {reserve}\n[limits]\nsubmit_timeout = \"2s\"\n")
         server = self.serve("--config", "p.toml")
         asyncio.run(send(False))
         self.assertEqual(server.control("/healthz")[0], 200)
         self.assertEqual(server.end(), 0)
         server = self.serve()
         asyncio.run(send(True))
+
+
+    def test_without_room_to_open_the_store_is_code_4(self):
+        (self.folder / "p.toml").write_text('[store]\nfree_space_reserve = "4000000GiB"\n')
+        for _ in ("a new store", "one that is there"):
+            said = self.refuse(4, "--config", "p.toml", "--data", "data", "--listen", "127.0.0.1:0")
+            for part in ("data/store", "MiB are free", "MiB are wanted"):
+                self.assertIn(part, said)
+            self.serve().end()
 
 
 class FatalWrite(ProgramTest):

@@ -293,12 +293,29 @@ Result<void> TableOnRocks::compact() {
     });
 }
 
+// The engine may fail an assertion of its own where it runs out of room while it opens. Half of the
+// reserve: below all of it commits end, but what is stored can be read, and each start writes a
+// little.
+Result<void> check_room_to_open(const std::string& folder, const RocksTableOptions& options) {
+    PARLEY_TRY(const std::uint64_t free, free_bytes(folder));
+    constexpr std::uint64_t kLeast = 1 << 20;
+    const std::uint64_t wanted = std::max(options.free_space_reserve / 2, kLeast);
+    if (free >= wanted) {
+        return {};
+    }
+    return unexpected(make_error(
+        ErrorCode::store_failed,
+        folder + ": " + std::to_string(free >> 20) + " MiB are free on its file system, " +
+            std::to_string(wanted >> 20) + " MiB are wanted to open the store; make room there"));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RocksTable>> RocksTable::open(const std::string& folder, io::Loop& loop,
                                                      const RocksTableOptions& options) {
     PARLEY_CHECK(make_folder(folder));
     PARLEY_TRY(FolderLock lock, FolderLock::take(folder));
+    PARLEY_CHECK(check_room_to_open(folder, options));
     PARLEY_TRY(Epoch epoch, load_epoch(folder));
     auto table = std::make_unique<TableOnRocks>(folder, options, std::move(epoch), std::move(lock));
     PARLEY_CHECK(table->start(loop));

@@ -12,7 +12,8 @@ namespace parley::rocksdb {
 
 struct RocksTableOptions {
     // Commits are refused, retryably, while the file system has less room than this and what is in
-    // memory and not yet in tables.
+    // memory and not yet in tables. With less than half of it (and 1 MiB)
+    // a table is not opened.
     std::uint64_t free_space_reserve = 64ull << 20;
     // Of decoded blocks, indexes and filters.
     std::size_t block_cache_bytes = 64ull << 20;
@@ -30,7 +31,7 @@ struct RocksTableOptions {
 class RocksTable : public mailbox::Table {
   public:
     // Makes the folder where there is none. `loop` is the store's and outlives the table. Errors:
-    // store_in_use; store_failed with the file and what is wrong with it.
+    // store_in_use; store_failed with the file and what is wrong with it, or what room is missing.
     static Result<std::unique_ptr<RocksTable>> open(const std::string& folder, io::Loop& loop,
                                                     const RocksTableOptions& options = {});
     // Reclaims now what has expired; blocks. Otherwise that happens within a day or so. Any thread.

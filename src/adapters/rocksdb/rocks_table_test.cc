@@ -206,8 +206,27 @@ TEST_F(RocksTableTest, ToleratesATornTailAndNothingElse) {
     EXPECT_THAT(error.description, HasSubstr(copy));
 }
 
+TEST_F(RocksTableTest, IsNotOpenedFarBelowTheReserve) {
+    const RocksTableOptions far{.free_space_reserve = 1ull << 60};
+    const auto refused = [&] {
+        const auto opened = RocksTable::open(folder(), loop_, far);
+        return opened ? Error{} : opened.error();
+    };
+    EXPECT_EQ(refused().code, ErrorCode::store_failed);
+    EXPECT_FALSE(fs::exists(folder() + "/rocksdb"));
+    open();
+    put("key");
+    table_.reset();
+    EXPECT_EQ(refused().code, ErrorCode::store_failed);
+    EXPECT_THAT(refused().description, HasSubstr(folder()));
+    EXPECT_THAT(refused().description, HasSubstr("MiB are free"));
+    open();
+    EXPECT_TRUE(has(*table_, "key"));
+}
+
 TEST_F(RocksTableTest, RefusesCommitsBelowTheReserveWithoutTouchingAnything) {
-    open({.free_space_reserve = 1ull << 60});
+    // More than is free, of which half is free.
+    open({.free_space_reserve = fs::space(root_.path()).available / 2 * 3});
     const auto refused = commit({{{Space::state, "key", "value", {}}}, {}, {}});
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().code, ErrorCode::server_error);
