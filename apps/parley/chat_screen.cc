@@ -1,11 +1,11 @@
 #include "chat_screen.h"
 
+#include "output.h"
 #include "text.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <iostream>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ ChatScreen::ChatScreen(std::string user) : user_(std::move(user)), editor_(kLong
 }
 
 ChatScreen::~ChatScreen() {
-    std::cout << kClearLine << std::flush;
+    // A terminal that has gone needs no wiping.
+    static_cast<void>(try_write_output(kClearLine));
     ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
 }
 
@@ -55,6 +56,13 @@ std::size_t ChatScreen::width() const {
         return 80;
     }
     return size.ws_col;
+}
+
+void ChatScreen::write(const std::string& bytes) {
+    if (const auto why = try_write_output(bytes)) {
+        ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+        end_without_output(*why);
+    }
 }
 
 void ChatScreen::set_recipient(const std::string& recipient) {
@@ -68,11 +76,11 @@ void ChatScreen::draw_input() {
     const std::size_t columns = width();
     // One row, so that it can always be wiped.
     const std::size_t used = std::min(columns_of(prompt) + 1, columns - 10);
-    std::cout << kClearLine << prompt << printable(editor_.visible(columns - used)) << std::flush;
+    write(kClearLine + prompt + printable(editor_.visible(columns - used)));
 }
 
 void ChatScreen::show(const std::string& line, const std::string& message_id) {
-    std::cout << kClearLine << line << "\n";
+    write(kClearLine + line + "\n");
     // Room for the ticks that may follow.
     const bool one_row = line.find('\n') == std::string::npos && columns_of(line) + 4 < width();
     last_id_ = one_row ? message_id : std::string();
@@ -83,7 +91,8 @@ void ChatScreen::show(const std::string& line, const std::string& message_id) {
 void ChatScreen::tick(const std::string& message_id, const std::string& ticks,
                       const std::string& otherwise) {
     if (message_id == last_id_ && !message_id.empty()) {
-        std::cout << kClearLine << kLineUp << kClearLine << last_line_ << " " << dim(ticks) << "\n";
+        write(std::string(kClearLine) + kLineUp + kClearLine + last_line_ + " " + dim(ticks) +
+              "\n");
         draw_input();
     } else if (!otherwise.empty()) {
         show(dim("      " + otherwise));
@@ -109,8 +118,8 @@ void ChatScreen::sent(const Message& message, const std::string& recipient_id) {
     // Written on another device of this user, or in an earlier run.
     const auto now = std::chrono::system_clock::now();
     written_[message.message_id()] = excerpt(message.text(), 40);
-    show(format_local(message.timestamp().value_or(now), now) + " " + user_ + " → " + recipient_id +
-             ": " + printable(message.text()),
+    show(format_local(message.timestamp().value_or(now), now) + " " + user_ + " → " +
+             printable(recipient_id) + ": " + printable(message.text()),
          message.message_id());
     tick(message.message_id(), "✓", "");
 }
@@ -118,13 +127,13 @@ void ChatScreen::sent(const Message& message, const std::string& recipient_id) {
 void ChatScreen::delivered(const MessageDeliveryInfo& info) {
     const auto known = written_.find(info.message_id);
     const std::string text = known == written_.end() ? "an earlier message" : known->second;
-    tick(info.message_id, "✓✓", "✓✓ " + info.recipient_id + " has: " + text);
+    tick(info.message_id, "✓✓", "✓✓ " + printable(info.recipient_id) + " has: " + text);
 }
 
 void ChatScreen::failed(const Message& message, const std::vector<MessageFailureInfo>& failures) {
     for (const MessageFailureInfo& failure : failures) {
-        show("✗ not sent to " + failure.recipient_id + ": " + excerpt(message.text(), 40) + " (" +
-             printable(failure.error.description) + ")");
+        show("✗ not sent to " + printable(failure.recipient_id) + ": " +
+             excerpt(message.text(), 40) + " (" + printable(failure.error.description) + ")");
     }
 }
 
@@ -135,7 +144,7 @@ void ChatScreen::incoming(const Message& message) {
 }
 
 void ChatScreen::remark(const std::string& line) {
-    show(dim("-- " + line));
+    show(dim("-- " + printable(line)));
 }
 
 }  // namespace parley::cli

@@ -43,6 +43,8 @@ class ChatScreen final : public Printer {
     void show(const std::string& line, const std::string& message_id = {});
     void tick(const std::string& message_id, const std::string& ticks,
               const std::string& otherwise);
+    // Ends the process if the terminal cannot be written, as write_output() does.
+    void write(const std::string& bytes);
     std::size_t width() const;
 
     const std::string user_;

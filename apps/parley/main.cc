@@ -2,12 +2,15 @@
 #include "session.h"
 
 #include <clocale>
+#include <csignal>
 #include <exception>
 #include <iostream>
 
 int main(int argc, char** argv) {
     using namespace parley::cli;
     std::setlocale(LC_TIME, "");
+    // A reader that has gone is an error of write(), which says what was not written.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         const auto parsed = parse_command_line(argc, argv);
         if (const int* code = std::get_if<int>(&parsed)) {

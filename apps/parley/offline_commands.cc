@@ -1,7 +1,6 @@
+#include "output.h"
 #include "session.h"
 #include "text.h"
-
-#include <iostream>
 
 // The commands that need no server.
 namespace parley::cli {
@@ -31,7 +30,7 @@ int run_token(const Arguments& arguments) {
         printer->remark("--app: " + arguments.app + ": " + printable(token.error().description));
         return kUsage;
     }
-    std::cout << *token << std::endl;
+    write_output(*token + "\n");
     return kReached;
 }
 

@@ -1,5 +1,6 @@
 #include "printer.h"
 
+#include "output.h"
 #include "text.h"
 
 #include <iostream>
@@ -87,7 +88,8 @@ class JsonPrinter final : public Printer {
   private:
     static void write(const Json& line) {
         // At once: a reader acts on lines, and a callback counts as done when its line is out.
-        std::cout << line.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+        write_output(escape_controls(line.dump(-1, ' ', false, Json::error_handler_t::replace)) +
+                     "\n");
     }
 };
 
@@ -107,23 +109,20 @@ class TextPrinter final : public Printer {
     }
     void sent(const Message& message, const std::string& recipient_id) override {
         remember(message.message_id(), message.text());
-        std::cout << "✓  sent to " << recipient_id << ": " << excerpt(message.text(), 60)
-                  << std::endl;
+        write("✓  sent to " + printable(recipient_id) + ": " + excerpt(message.text(), 60));
     }
     void delivered(const MessageDeliveryInfo& info) override {
-        std::cout << "✓✓ delivered to " << info.recipient_id;
         const auto known = texts_.find(info.message_id);
-        if (known != texts_.end()) {
-            std::cout << ": " << known->second;
-        }
-        std::cout << std::endl;
+        write("✓✓ delivered to " + printable(info.recipient_id) +
+              (known == texts_.end() ? "" : ": " + known->second));
     }
     void failed(const Message& message, const std::vector<MessageFailureInfo>& failures) override {
         for (const MessageFailureInfo& failure : failures) {
-            std::cout << "✗  not sent to " << failure.recipient_id << ": "
-                      << excerpt(message.text(), 60) << " (" << to_string(failure.error.domain)
-                      << " " << static_cast<int>(failure.error.code) << ": "
-                      << printable(failure.error.description) << ")" << std::endl;
+            write("✗  not sent to " + printable(failure.recipient_id) + ": " +
+                  excerpt(message.text(), 60) + " (" +
+                  std::string(to_string(failure.error.domain)) + " " +
+                  std::to_string(static_cast<int>(failure.error.code)) + ": " +
+                  printable(failure.error.description) + ")");
         }
     }
     void incoming(const Message& message) override {
@@ -132,26 +131,25 @@ class TextPrinter final : public Printer {
         if (message.recipient_ids().size() > 1) {
             others = " to " + joined(message.recipient_ids());
         }
-        std::cout << format_local(message.timestamp().value_or(now), now) << " "
-                  << describe(message.sender_id() + others, message.text(), message.headers())
-                  << std::endl;
+        write(format_local(message.timestamp().value_or(now), now) + " " +
+              describe(message.sender_id() + others, message.text(), message.headers()));
     }
     void waiting(const OutboxEntry& entry) override {
         const auto now = std::chrono::system_clock::now();
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(entry.retried_until - now);
-        std::cout << entry.message_id << "  to " << joined(entry.open_recipient_ids) << "  since "
-                  << format_local(entry.queued_at, now) << "  "
-                  << (entry.submitted ? "given to the server" : "not yet tried") << ", "
-                  << (left.count() > 0 ? "retried for another " + format_span(left)
-                                       : "its time is over")
-                  << "  " << excerpt(entry.text, 40) << std::endl;
+        write(printable(entry.message_id) + "  to " + printable(joined(entry.open_recipient_ids)) +
+              "  since " + format_local(entry.queued_at, now) + "  " +
+              (entry.submitted ? "given to the server" : "not yet tried") + ", " +
+              (left.count() > 0 ? "retried for another " + format_span(left) : "its time is over") +
+              "  " + excerpt(entry.text, 40));
     }
     void cancelled(const std::string& message_id) override {
-        std::cout << "cancelled " << message_id << std::endl;
+        write("cancelled " + printable(message_id));
     }
 
   private:
+    static void write(const std::string& line) { write_output(line + "\n"); }
     // The texts of the last messages, for the receipts that name the message alone.
     void remember(const std::string& id, const std::string& text) {
         constexpr std::size_t kKept = 1000;
@@ -167,7 +165,7 @@ class TextPrinter final : public Printer {
 }  // namespace
 
 void Printer::remark(const std::string& line) {
-    std::cerr << "parley: " << line << std::endl;
+    std::cerr << "parley: " << printable(line) << std::endl;
 }
 
 std::string describe(const std::string& who, const std::string& text, const Headers& headers) {

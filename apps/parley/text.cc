@@ -107,6 +107,28 @@ std::string printable(std::string_view text) {
     return result;
 }
 
+std::string escape_controls(std::string_view json) {
+    std::string result;
+    const auto escape = [&result](unsigned char control) {
+        std::array<char, 8> text{};
+        std::snprintf(text.data(), text.size(), "\\u%04x", control);
+        result += text.data();
+    };
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        const unsigned char next =
+            i + 1 < json.size() ? static_cast<unsigned char>(json[i + 1]) : 0;
+        if (json[i] == '\x7F') {
+            escape(0x7F);
+        } else if (json[i] == '\xC2' && next >= 0x80 && next < 0xA0) {
+            escape(next);
+            ++i;
+        } else {
+            result += json[i];
+        }
+    }
+    return result;
+}
+
 std::string excerpt(std::string_view text, std::size_t characters) {
     const std::size_t line_end = text.find('\n');
     const std::string_view line = text.substr(0, line_end);

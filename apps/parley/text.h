@@ -21,6 +21,8 @@ std::string format_span(std::chrono::milliseconds span);
 
 // What others wrote, safe to be shown in a terminal: control characters could steer it.
 std::string printable(std::string_view text);
+// JSON in one line with the control characters escaped that JSON lets stand (U+007F to U+009F).
+std::string escape_controls(std::string_view json);
 // The beginning of a text in one line.
 std::string excerpt(std::string_view text, std::size_t characters);
 // Characters (UTF-8 sequences) of a text.
