@@ -1,11 +1,13 @@
 #include "command_line.h"
 
 #include "exit_codes.h"
+#include "output.h"
 #include "parley/client.h"
 #include "text.h"
 
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -33,6 +35,14 @@ std::string check_device(const std::string& id) {
     }
     return "a device id has 1 to 64 characters of A-Z a-z 0-9 - _, found \"" + excerpt(id, 40) +
            "\"";
+}
+
+// An empty value is what an unset variable of a script leaves; it must not count as "not given".
+CLI::Validator not_empty() {
+    return {[](const std::string& value) -> std::string {
+                return value.empty() ? "must not be empty" : "";
+            },
+            ""};
 }
 
 CLI::Validator user_check() {
@@ -70,10 +80,13 @@ void add_common(CLI::App& app, Arguments& arguments) {
         },
         "the application's key and secret (default parley-data/application.json)");
     app.add_option("--token", arguments.token,
-                   "a signed token instead of the application's secret; also from PARLEY_TOKEN");
-    app.add_option("--ca", arguments.ca, "PEM file of the authorities to trust, for wss");
+                   "a signed token instead of the application's secret; also from PARLEY_TOKEN")
+        ->check(not_empty());
+    app.add_option("--ca", arguments.ca, "PEM file of the authorities to trust, for wss")
+        ->check(not_empty());
     app.add_option("--store", arguments.store,
-                   "folder of the local store; another folder is another device");
+                   "folder of the local store; another folder is another device")
+        ->check(not_empty());
     app.add_option("--device", arguments.device, "this device's id (default: the store's own)")
         ->check(CLI::Validator(check_device, "ID"));
     add_duration(
@@ -152,7 +165,8 @@ void add_others(CLI::App& app, Arguments& arguments) {
 
     CLI::App& outbox = *app.add_subcommand("outbox", "list what waits to be sent");
     add_common(outbox, arguments);
-    outbox.add_option("--cancel", arguments.cancel, "take the message with this id out of it");
+    outbox.add_option("--cancel", arguments.cancel, "take the message with this id out of it")
+        ->check(not_empty());
 }
 
 Verb verb_of(const CLI::App& app) {
@@ -235,7 +249,10 @@ std::variant<Arguments, int> parse_command_line(int argc, const char* const* arg
         // It takes them from the back.
         app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::Success& success) {
-        return app.exit(success);
+        std::ostringstream said;
+        const int code = app.exit(success, said, said);
+        write_output(said.str());
+        return code;
     } catch (const CLI::ParseError& error) {
         return say_error(app, error);
     }
