@@ -2,6 +2,7 @@
 #include "session.h"
 #include "text.h"
 
+#include <limits>
 #include <map>
 #include <set>
 #include <thread>
@@ -22,6 +23,14 @@ class Send final : public Session {
     }
 
     int send() {
+        const auto waiting = messages().outbox(kWholeOutbox);
+        if (!waiting) {
+            fail(waiting.error());
+            return exit_code(waiting.error());
+        }
+        for (const OutboxEntry& entry : *waiting) {
+            said_.insert(entry.message_id);
+        }
         if (arguments().lines) {
             reader_ = std::thread([this] { read_lines(); });
         } else if (queue(arguments().text, "")) {
@@ -35,6 +44,8 @@ class Send final : public Session {
     }
 
   private:
+    static constexpr std::size_t kWholeOutbox = std::numeric_limits<std::int32_t>::max();
+
     void read_lines() {
         // Twice the limit of a text by default: what is longer gets its error from the SDK, what is
         // endless here.
@@ -100,6 +111,7 @@ class Send final : public Session {
         }
         open_[message->message_id()] = {message->recipient_ids().begin(),
                                         message->recipient_ids().end()};
+        said_.insert(message->message_id());
         printer_.queued(*message);
         return {};
     }
@@ -130,18 +142,33 @@ class Send final : public Session {
         finish(bad_input_ ? kUsage : failed_ ? kMessageFailed : kReached);
     }
 
+    // A new device hears of all that this user ever sent, which is not what this run is about.
+    bool is_said(const std::string& message_id) {
+        const std::lock_guard lock(output_);
+        return said_.contains(message_id);
+    }
+
     void message_sent(const Message& message, const std::string& recipient_id) override {
+        if (!is_said(message.message_id())) {
+            return;
+        }
         Session::message_sent(message, recipient_id);
         if (arguments().until == Until::sent) {
             settle(message.message_id(), recipient_id);
         }
     }
     void message_delivered(const MessageDeliveryInfo& info) override {
+        if (!is_said(info.message_id)) {
+            return;
+        }
         Session::message_delivered(info);
         settle(info.message_id, info.recipient_id);
     }
     void message_delivery_failed(const Message& message,
                                  const std::vector<MessageFailureInfo>& failures) override {
+        if (!is_said(message.message_id())) {
+            return;
+        }
         Session::message_delivery_failed(message, failures);
         {
             const std::lock_guard lock(output_);
@@ -175,6 +202,8 @@ class Send final : public Session {
     std::thread reader_;
     // Guarded by output_: the recipients of this run's messages that have not reached --until.
     std::map<std::string, std::set<std::string>> open_;
+    // Guarded by output_: the messages that were in the outbox when the run began, and its own.
+    std::set<std::string> said_;
     bool all_queued_ = false;
     bool failed_ = false;
     bool bad_input_ = false;
