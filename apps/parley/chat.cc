@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <thread>
 
 #include <unistd.h>
@@ -141,6 +143,8 @@ class Chat final : public Session {
             }
             return fail(taken.error());
         }
+        open_[message->message_id()] = {message->recipient_ids().begin(),
+                                        message->recipient_ids().end()};
         printer_.queued(*message);
     }
 
@@ -152,23 +156,77 @@ class Chat final : public Session {
     // What was just typed gets a moment to go out.
     void quit() {
         constexpr auto kMoment = std::chrono::seconds(3);
-        if (finished()) {
-            return;
-        }
-        const auto waiting = [this] {
-            const auto entries = messages().outbox(1);
-            return entries && !entries->empty();
-        };
         const auto until = std::chrono::steady_clock::now() + kMoment;
-        while (waiting() && !finished() && std::chrono::steady_clock::now() < until) {
+        while (!settled() && !finished() && std::chrono::steady_clock::now() < until) {
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
-        if (waiting()) {
-            say("what is not sent stays in the outbox and goes out with the next run");
+        if (!finished()) {
+            say_what_is_left();
+            finish(code_at_end());
         }
-        finish(kReached);
     }
 
+    // Every message of this run is answered and that is said, and the outbox is empty.
+    bool settled() {
+        {
+            const std::lock_guard lock(output_);
+            if (!open_.empty()) {
+                return false;
+            }
+        }
+        const auto entries = messages().outbox(1);
+        return !entries || entries->empty();
+    }
+
+    void say_what_is_left() {
+        constexpr std::size_t kCounted = 1000;
+        const auto entries = messages().outbox(kCounted + 1);
+        const std::size_t left = entries ? entries->size() : 0;
+        if (left == 0) {
+            return;
+        }
+        say(left > kCounted
+                ? "more than 1000 messages are not sent; they stay in the outbox and go "
+                  "out with the next run"
+            : left > 1 ? std::to_string(left) +
+                             " messages are not sent; they stay in the "
+                             "outbox and go out with the next run"
+                       : "1 message is not sent; it stays in the outbox and goes out with the "
+                         "next run");
+    }
+
+    // At a terminal whoever typed has seen what failed; a script sees the code alone.
+    int code_at_end() {
+        const std::lock_guard lock(output_);
+        return failed_ && ::isatty(STDIN_FILENO) == 0 ? kMessageFailed : kReached;
+    }
+
+    // Called with output_ held.
+    void settle(const std::string& message_id, const std::string& recipient_id) {
+        const auto found = open_.find(message_id);
+        if (found == open_.end()) {
+            return;
+        }
+        found->second.erase(recipient_id);
+        if (found->second.empty()) {
+            open_.erase(found);
+        }
+    }
+
+    void message_sent(const Message& message, const std::string& recipient_id) override {
+        Session::message_sent(message, recipient_id);
+        const std::lock_guard lock(output_);
+        settle(message.message_id(), recipient_id);
+    }
+    void message_delivery_failed(const Message& message,
+                                 const std::vector<MessageFailureInfo>& failures) override {
+        Session::message_delivery_failed(message, failures);
+        const std::lock_guard lock(output_);
+        failed_ |= open_.contains(message.message_id());
+        for (const MessageFailureInfo& failure : failures) {
+            settle(failure.message_id, failure.recipient_id);
+        }
+    }
     void did_receive_incoming_message(MessageClient& message_client,
                                       const Message& message) override {
         Session::did_receive_incoming_message(message_client, message);
@@ -183,11 +241,23 @@ class Chat final : public Session {
         }
     }
     void on_timeout() override {}
-    void on_interrupt() override { finish(kReached); }
+    void on_interrupt() override {
+        bool unsent = false;
+        {
+            const std::lock_guard lock(output_);
+            unsent = !open_.empty();
+        }
+        // The code is fixed first, so that the end of standard input does not say it once more.
+        finish(unsent ? kInterrupted : code_at_end());
+        say_what_is_left();
+    }
 
     ChatScreen* const screen_;
     std::thread reader_;
     std::string recipient_;  // guarded by output_
+    // Guarded by output_: the recipients of this run's messages to which they are not yet sent.
+    std::map<std::string, std::set<std::string>> open_;
+    bool failed_ = false;
 };
 
 }  // namespace
