@@ -108,6 +108,9 @@ std::string explain(const Error& error, const std::string& store_folder) {
         line = "the local store " + store_folder +
                " is in use by another process; to be a second device of this user, name a folder "
                "of its own with --store DIR";
+    } else if (error.code == ErrorCode::store_full) {
+        line = "no room for the local store " + store_folder +
+               ": free some space, or name another folder with --store DIR";
     } else if (error.code == ErrorCode::store_foreign || error.code == ErrorCode::store_failed) {
         line += "; name another folder with --store DIR";
     } else if (error.domain == ErrorDomain::session || error.domain == ErrorDomain::capability) {
@@ -220,7 +223,11 @@ void Session::finish(int code) {
 void Session::fail(const Error& error) {
     {
         const std::lock_guard lock(output_);
-        printer_.remark(explain(error, client_->store_folder()));
+        // A full disk, for instance, is met by the reader of standard input and by the session.
+        if (!end_said_) {
+            printer_.remark(explain(error, client_->store_folder()));
+        }
+        end_said_ = true;
     }
     finish(exit_code(error));
 }
@@ -257,7 +264,12 @@ void Session::connection_changed(Client&, const Connection& connection) {
     }
     // A server that restarts is not worth a word, unless it stays away.
     const std::string& trouble = connection.error->description;
-    if (connection.error->code == ErrorCode::draining || trouble == last_trouble_) {
+    if (connection.error->code == ErrorCode::draining || trouble == last_trouble_ || end_said_) {
+        return;
+    }
+    // client_did_fail tells this one, and ends the run.
+    if (connection.error->code == ErrorCode::store_full ||
+        connection.error->code == ErrorCode::store_failed) {
         return;
     }
     last_trouble_ = trouble;

@@ -90,6 +90,7 @@ class Session : public ClientDelegate, public MessageClientDelegate {
     std::atomic<int> code_ = 0;
     // Said already: an unreachable server is worth one line, not one per attempt.
     std::string last_trouble_;
+    bool end_said_ = false;  // guarded by output_: the error that ends the run
 };
 
 // The commands: each returns the exit code.
