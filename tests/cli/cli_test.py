@@ -141,6 +141,51 @@ class Cli(unittest.TestCase):
         code, events, _ = self.run_json("listen", "alice", "--count", "1")
         self.assertEqual(events[-1]["text"], "for later")
 
+    def test_what_cannot_be_written_is_not_lost(self):
+        self.enrol("bob")
+        self.run_cli("send", "alice", "--to", self.user("bob"), "--until", "sent", "precious")
+        with open("/dev/full", "wb") as full:
+            for rest in (("--json",), ()):
+                done = subprocess.run(self.command("listen", "bob", "--count", "1", *rest), cwd=self.folder, stdout=full,
+                                      stderr=subprocess.PIPE, timeout=60, env=self.environment())
+                self.assertEqual(done.returncode, 1)
+                self.one_line(done.stderr.decode(), "cannot write to standard output", "No space left")
+            for verb, rest in (("token", ()), ("send", ("--to", self.user("bob"), "--until", "sent", "more"))):
+                done = subprocess.run(self.command(verb, "alice", *rest), cwd=self.folder, stdout=full,
+                                      stderr=subprocess.PIPE, timeout=60, env=self.environment())
+                self.assertEqual(done.returncode, 1)
+                self.one_line(done.stderr.decode(), "cannot write to standard output")
+        code, events, _ = self.run_json("listen", "bob", "--count", "1")
+        self.assertEqual((code, [event["text"] for event in events if event["event"] == "incoming"]), (0, ["precious"]))
+
+    def test_a_reader_that_has_gone_takes_nothing_along(self):
+        self.enrol("bob")
+        for text in ("one", "two"):
+            self.run_cli("send", "alice", "--to", self.user("bob"), "--until", "sent", text)
+        output, closed = os.pipe()
+        os.close(output)
+        done = subprocess.run(self.command("listen", "bob", "--count", "2"), cwd=self.folder, stdout=closed,
+                              stderr=subprocess.PIPE, timeout=60, env=self.environment())
+        os.close(closed)
+        self.assertEqual(done.returncode, 1)
+        self.one_line(done.stderr.decode(), "cannot write to standard output", "Broken pipe")
+        code, events, _ = self.run_json("listen", "bob", "--count", "2")
+        self.assertEqual((code, [event["text"] for event in events if event["event"] == "incoming"]), (0, ["one", "two"]))
+
+    def test_send_on_a_new_device_says_only_what_it_sends(self):
+        self.enrol("bob")
+        self.run_cli("send", "alice", "--to", self.user("bob"), "--until", "sent", "-", stdin=b"old\nolder\n")
+        nowhere = f"ws://127.0.0.1:{self.closed_port()}"
+        for rest in (("--json",), ()):
+            store = ("--store", str(self.folder / (self.suffix + "new" + "".join(rest))))
+            self.run_cli("send", "alice", "--to", self.user("bob"), "--timeout", "200ms", *store, "waits", server=nowhere)
+            code, output, error = self.run_cli("send", "alice", "--to", self.user("bob"), "--until", "sent", *store,
+                                               *rest, "new")
+            self.assertEqual(code, 0, error)
+            self.assertNotIn("old", output)
+            self.assertIn("waits", output)
+            self.assertIn("new", output)
+
     def test_another_store_is_another_device(self):
         self.enrol("bob")
         self.run_cli("send", "alice", "--to", self.user("bob"), "--until", "sent", "hi")
@@ -208,6 +253,10 @@ class Cli(unittest.TestCase):
             (("send", "a", "--to", "b", "x" * 70000), "text"),
             (("send", "a", "x"), "--to"),
             (("token", "a", "--ttl", "0s"), "--ttl"),
+            (("listen", "a", "--token", ""), "--token"),
+            (("listen", "a", "--store", ""), "--store"),
+            (("listen", "a", "--ca", ""), "--ca"),
+            (("outbox", "a", "--cancel", ""), "--cancel"),
         ]
         for words, named in cases:
             code, output, error = self.run_cli(*words)
@@ -258,6 +307,25 @@ class Cli(unittest.TestCase):
         self.assertEqual(code, 5)
         self.one_line(error, "belongs to")
 
+    def test_a_store_without_room_is_said_once(self):
+        disk = self.folder / ("disk" + self.suffix)
+        disk.mkdir()
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)],
+                                               stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("a small disk needs mount")
+        try:
+            store = ("--store", str(disk / "store"))
+            self.assertEqual(self.run_cli("listen", "alice", *store, "--timeout", "300ms")[0], 0)
+            with open(disk / "filling", "wb", buffering=0) as filling, self.assertRaises(OSError):
+                while True:
+                    filling.write(bytes(4096))
+            for verb, rest, stdin in (("send", ("--to", "b", "x" * 20000), None), ("chat", ("--to", "b"), b"x" * 20000)):
+                code, _, error = self.run_cli(verb, "alice", *store, *rest, stdin=stdin)
+                self.assertEqual(code, 5, error)
+                self.one_line(error, "no room", "--store")
+        finally:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
     def test_a_server_that_is_not_one_is_said_once(self):
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -289,6 +357,26 @@ class Cli(unittest.TestCase):
         self.assertIn(": /two", output)
         self.assertIn("/quit", error)
         self.assertIn("/nonsense", error)
+
+    def test_chat_tells_a_script_what_failed(self):
+        code, output, error = self.run_cli("chat", "alice", "--to", self.user("nobody"), stdin=b"one\n")
+        self.assertEqual(code, 1, error)
+        self.assertIn("not sent to", output)
+
+    def test_chat_interrupted_with_unsent_messages_is_130(self):
+        process = subprocess.Popen(
+            self.command("chat", "alice", "--to", "bob", "--json", server=f"ws://127.0.0.1:{self.closed_port()}"),
+            cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=self.environment())
+        process.stdin.write(b"one\ntwo\n")
+        process.stdin.flush()
+        for _ in range(2):
+            self.assertIn(b"queued", process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130)
+        self.one_line(error.decode().splitlines()[-1], "2 messages", "outbox")
+        self.assertEqual([event["text"] for event in self.run_json("outbox", "alice")[1]], ["one", "two"])
 
     def test_chat_draws_on_a_terminal(self):
         self.enrol("bob")
