@@ -210,6 +210,21 @@ std::optional<std::string> take_literal(std::vector<std::string>& words) {
     return literal;
 }
 
+// "--name=" becomes "--name" and an empty value; CLI11 would take the next word as its value.
+std::vector<std::string> with_empty_values(const std::vector<std::string>& words) {
+    std::vector<std::string> result;
+    for (const std::string& word : words) {
+        const std::size_t equals = word.find('=');
+        if (word.starts_with("--") && equals + 1 == word.size()) {
+            result.push_back(word.substr(0, equals));
+            result.emplace_back();
+        } else {
+            result.push_back(word);
+        }
+    }
+    return result;
+}
+
 int say_error(const CLI::App& app, const CLI::ParseError& error) {
     std::string line = error.what();
     if (app.get_subcommands().empty() &&
@@ -239,6 +254,7 @@ std::variant<Arguments, int> parse_command_line(int argc, const char* const* arg
         return kUsage;
     }
     const std::optional<std::string> literal = take_literal(words);
+    words = with_empty_values(words);
     CLI::App app("Parley's command line client", "parley");
     app.set_version_flag("--version", "parley " + std::string(version()));
     app.require_subcommand(1, 1);

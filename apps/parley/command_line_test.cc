@@ -110,5 +110,15 @@ TEST_F(CommandLine, EveryWrongOptionIsOneLineThatNamesIt) {
     refusal({});
 }
 
+TEST_F(CommandLine, RefusesEmptyValuesInBothSpellings) {
+    for (const std::string option : {"--token", "--store", "--ca", "--cancel"}) {
+        const std::string joined = option + "=";
+        EXPECT_NE(refusal({"outbox", "--user", "u", option.c_str(), ""}).find(option),
+                  std::string::npos);
+        EXPECT_NE(refusal({"outbox", "--user", "u", joined.c_str(), "--json"}).find(option),
+                  std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace parley::cli
