@@ -110,8 +110,8 @@ class LocalWakes final : public Wakes {
             group->second.push_back(std::move(call));
         }
         for (auto& [loop, group] : by_loop) {
-            loop->post([shared, group = std::move(group)] {
-                for (const auto& [subscription, index] : group) {
+            loop->post([shared, due = std::move(group)] {
+                for (const auto& [subscription, index] : due) {
                     if (subscription->open) {
                         subscription->watch((*shared)[index]);
                     }
