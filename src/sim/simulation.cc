@@ -44,6 +44,7 @@ class Simulation {
             advance(world_.scheduler().now() + pause + busy);
         }
         striking_ = false;
+        say_last_word();
         if (world_.verdict().ok()) {
             settle();
         }
@@ -86,6 +87,19 @@ class Simulation {
             choice -= each.weight;
         }
         return {};
+    }
+
+    // The server dies on the acknowledgement of the last message, so that nothing but the cursor of
+    // the next Hello brings its receipt (R21).
+    void say_last_word() {
+        SimDevice* device = world_.any_running();
+        if (!scenario_.process_faults || device == nullptr || !world_.verdict().ok()) {
+            return;
+        }
+        const auto& people = world_.people();
+        world_.set_trap({End::server, "acknowledged", PowerLoss::process, std::chrono::seconds(1)});
+        device->send({people[world_.random().below(people.size())]}, "the last word", {});
+        advance(world_.scheduler().now() + std::chrono::seconds(5));
     }
 
     // Things go wrong while people are busy, and a few times while they rest.

@@ -85,7 +85,7 @@ void SessionChecker::check_synced(const std::string& host, const char* what) {
     }
 }
 
-void SessionChecker::server_reads(Session& session, const std::string&, BytesView frame) {
+void SessionChecker::server_reads(Session& session, const std::string& host, BytesView frame) {
     const auto decoded = wire::decode_client_frame(frame);
     if (!decoded) {
         return;
@@ -101,6 +101,7 @@ void SessionChecker::server_reads(Session& session, const std::string&, BytesVie
         session.at_server.push_back({submit->message.message_id, key, frame.size()});
     } else if (const auto* ack = std::get_if<wire::Ack>(&*decoded)) {
         truth_.acknowledged(session.user, ack->sequence);
+        world_.said(host, End::server, "acknowledged");
         while (!session.events.empty() && session.events.front().sequence <= ack->sequence) {
             session.event_bytes -= session.events.front().bytes;
             session.events.pop_front();

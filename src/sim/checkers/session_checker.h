@@ -27,7 +27,8 @@ class SessionChecker final : public NetworkTap {
         // True if the device's store would know this cursor even after a power loss now (R1).
         std::function<bool(const std::string& host, const Cursor&)> cursor_is_durable;
         std::function<WallTime()> store_time;
-        // A frame that says something to the other side has left: a place to cut the power.
+        // A frame that says something to the other side has left, or ("acknowledged") an Ack is
+        // about to be read: a place to cut the power.
         std::function<void(const std::string& host, End end, const char* frame)> said;
     };
 

@@ -77,6 +77,9 @@ void add_process_faults(std::vector<std::unique_ptr<Fault>>& faults) {
     faults.push_back(make_fault("server_crash_after_welcome", [](World& world) {
         return crash_after(world, End::server, "welcome");
     }));
+    faults.push_back(make_fault("server_crash_before_ack", [](World& world) {
+        return crash_after(world, End::server, "acknowledged");
+    }));
     faults.push_back(make_fault("server_drain", drain_server));
 }
 
