@@ -385,7 +385,8 @@ void SimDevice::submit(client::OutgoingDraft draft) {
 
 void SimDevice::cancel(const MessageId& message) {
     process_->loop.post([this, message] {
-        if (!ending_ && process_->engine->cancel(message)) {
+        // The process may end in the middle of the call, which then never returned.
+        if (!ending_ && process_->engine->cancel(message) && !ending_) {
             surroundings_.trace.note("app.cancelled", tag_.host, message.value());
             for (Witness* witness : surroundings_.witnesses) {
                 witness->on_cancelled(tag_, message);
