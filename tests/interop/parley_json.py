@@ -5,6 +5,7 @@ It shares no code with Parley, so that what both agree on is the specification.
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -156,7 +157,9 @@ class Device:
             if self.cursor is None or through > self.cursor[1]:
                 self.cursor = (self.welcome["head"]["epoch"], through)
             if self.acknowledging:
-                await self.ack()
+                # The server may have closed already; what it sent before that, a Goodbye perhaps, is still to be read.
+                with contextlib.suppress(websockets.ConnectionClosed):
+                    await self.ack()
         elif "submitResult" in frame:
             self.results.append(frame["submitResult"])
         elif "goodbye" in frame:
