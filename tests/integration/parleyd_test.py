@@ -41,7 +41,7 @@ class Parleyd:
 
     def __init__(self, folder, *arguments, environment=None, prepare=None):
         self.data = pathlib.Path(folder) / "data"
-        self.log = tempfile.TemporaryFile("w+", dir=folder)
+        self.log = tempfile.TemporaryFile("a+", dir=folder)  # appended to: reading moves the offset that both share
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY")}
         self.process = subprocess.Popen(
             [BINARY, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=folder,
