@@ -4,10 +4,12 @@
 #include "application_file.h"
 #include "command_line.h"
 #include "control.h"
+#include "heartbeat.h"
 #include "process.h"
 #include "server.h"
 #include "settings_file.h"
 #include "stderr_log.h"
+#include "supervisor.h"
 
 #include <unistd.h>
 
@@ -126,6 +128,34 @@ void say_ready(const Server& server) {
     std::fflush(stdout);
 }
 
+// Until somebody asks for the end.
+void serve(const CommandLine& line, Server& server, Events& events, Supervisor& supervisor,
+           StderrLog& sink) {
+    using Event = Events::Event;
+    const std::string status = "ready on " + to_string(server.listening());
+    supervisor.ready(status);
+    Heartbeat heartbeat(server.loops(), waits_for_disk, Logger(sink));
+    const auto period = supervisor.period();
+    auto next_beat = std::chrono::steady_clock::now();
+    for (;;) {
+        if (period && std::chrono::steady_clock::now() >= next_beat) {
+            if (heartbeat.beat()) {
+                supervisor.alive();
+            }
+            next_beat = std::chrono::steady_clock::now() + *period;
+        }
+        const Event event = period ? events.wait_until(next_beat) : events.wait();
+        if (event == Event::terminate) {
+            return;
+        }
+        if (event == Event::reload) {
+            supervisor.reloading();
+            reload(line, server, sink);
+            supervisor.ready(status);
+        }
+    }
+}
+
 void drain(Server& server, Events& events, const Logger& log) {
     using Event = Events::Event;
     log.info("server.draining");
@@ -163,15 +193,9 @@ int run(const CommandLine& line, const Loaded& loaded) {
     }
     server.run();
     say_ready(server);
-    for (;;) {
-        const Events::Event event = events.wait();
-        if (event == Events::Event::terminate) {
-            break;
-        }
-        if (event == Events::Event::reload) {
-            reload(line, server, sink);
-        }
-    }
+    Supervisor supervisor(environment(), log);
+    serve(line, server, events, supervisor, sink);
+    supervisor.stopping("sending sessions away");
     drain(server, events, log);
     Events::end_process_on_signal_or_after(kTeardownMost);
     return exit_code::kOk;

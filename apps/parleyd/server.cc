@@ -199,6 +199,14 @@ Result<void> Server::reload_certificate() {
     return tls_ ? tls_->reload() : Result<void>();
 }
 
+std::vector<io::Loop*> Server::loops() const {
+    std::vector<io::Loop*> all{store_loop_.get()};
+    for (const auto& loop : loops_) {
+        all.push_back(loop.get());
+    }
+    return all;
+}
+
 Address Server::listening() const {
     return {settings_.listen.host, public_->port()};
 }

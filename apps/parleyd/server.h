@@ -47,6 +47,8 @@ class Server {
     // Reads the certificate again; without TLS no effect. On an error the old one stays.
     Result<void> reload_certificate();
 
+    // Every loop that has a thread. After open(); they live as long as the server.
+    std::vector<io::Loop*> loops() const;
     // With the real ports. After open().
     Address listening() const;
     std::optional<Address> administration() const;

@@ -1,0 +1,107 @@
+"""What parleyd tells the supervisor that started it (sd_notify(3)), heard by a socket that plays systemd."""
+
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+from parleyd_test import SECONDS, ProgramTest
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+class Systemd:
+    """A datagram socket at a path, or at an abstract address if the name begins with '@'."""
+
+    def __init__(self, address):
+        self.address = str(address)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.address.replace("@", "\0", 1) if self.address[0] == "@" else self.address)
+
+    def next(self, *skip):
+        """The next message as a dictionary, without those that begin with one of the names in `skip`."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            message = dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+            if next(iter(message)) not in skip:
+                return message
+
+
+class Notify(ProgramTest):
+    def systemd(self, address=None):
+        systemd = Systemd(address or self.folder / "notify")
+        self.addCleanup(systemd.socket.close)
+        return systemd
+
+    def test_start_reload_and_stop_are_told(self):
+        systemd = self.systemd()
+        server = self.serve(environment={"NOTIFY_SOCKET": systemd.address})
+        self.assertEqual(systemd.next(), {"READY": "1", "STATUS": f"ready on 127.0.0.1:{server.port}"})
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        server.process.send_signal(signal.SIGHUP)
+        reloading = systemd.next()
+        self.assertEqual(list(reloading), ["RELOADING", "MONOTONIC_USEC"])
+        self.assertGreaterEqual(int(reloading["MONOTONIC_USEC"]), before)
+        self.assertEqual(systemd.next()["READY"], "1")
+        server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(systemd.next()["STOPPING"], "1")
+        self.assertEqual(server.wait(), 0)
+        self.assertNotIn("supervisor.not_told", server.errors())
+
+    def test_nothing_is_ready_that_does_not_start(self):
+        systemd = self.systemd()
+        self.data.mkdir()
+        (self.data / "application.json").write_text("{")
+        self.refuse(2, "--data", "data", "--listen", "127.0.0.1:0", environment={"NOTIFY_SOCKET": systemd.address})
+        systemd.socket.settimeout(0)
+        self.assertRaises(BlockingIOError, systemd.socket.recv, 4096)
+
+    def test_a_watchdog_is_fed_while_the_loops_turn(self):
+        systemd = self.systemd(f"@parley/{self.folder.name}")
+        server = self.serve("--threads", "3",
+                            environment={"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "400000"})
+        self.assertEqual(systemd.next()["READY"], "1")
+        began = time.monotonic()
+        for _ in range(8):
+            self.assertEqual(systemd.next(), {"WATCHDOG": "1"})
+        self.assertGreater(time.monotonic() - began, 0.5, "not more often than four times in its period")
+        # A process that does not turn is silent.
+        server.process.send_signal(signal.SIGSTOP)
+        systemd.socket.settimeout(1)
+        with self.assertRaises(TimeoutError):
+            for _ in range(8):
+                systemd.socket.recv(4096)
+        server.process.send_signal(signal.SIGCONT)
+        self.assertEqual(systemd.next(), {"WATCHDOG": "1"})
+        self.assertEqual(server.end(), 0)
+        self.assertEqual(systemd.next("WATCHDOG")["STOPPING"], "1")
+
+    def test_a_supervisor_that_cannot_be_reached_is_told_in_the_log(self):
+        server = self.serve(environment={"NOTIFY_SOCKET": str(self.folder / "nobody")})
+        server.wait_logged("supervisor.not_told message=READY")
+        self.assertEqual(server.end(), 0)
+
+
+class Unit(unittest.TestCase):
+    FILE = SOURCE / "deploy" / "systemd" / "parleyd.service"
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "this machine has no systemd-analyze")
+    def test_systemd_understands_the_unit(self):
+        program = subprocess.run(["systemd-analyze", "verify", "--man=no", str(self.FILE)], capture_output=True,
+                                 text=True, timeout=SECONDS)
+        # The program of the unit is installed by the package, not by a build.
+        said = [line for line in program.stderr.splitlines() if "parleyd" in line and "is not executable" not in line]
+        self.assertEqual(said, [])
+
+    def test_the_time_to_stop_is_longer_than_a_drain(self):
+        keys = dict(line.split("=", 1) for line in self.FILE.read_text().splitlines() if "=" in line)
+        self.assertGreater(int(keys["TimeoutStopSec"].rstrip("s")), 10)
+        self.assertEqual(keys["RestartPreventExitStatus"], "2 3")
+
+
+if __name__ == "__main__":
+    unittest.main()
