@@ -155,7 +155,9 @@ void add_limits(std::vector<Key>& keys) {
         number(PARLEY_FIELD(node.limits.inflight_submissions), 1, 1'000'000));
     add("limits.inflight_bytes", size(PARLEY_FIELD(node.limits.inflight_bytes), 1, 1024 * kMiB));
     add("limits.unacked_events", number(PARLEY_FIELD(node.limits.unacked_events), 1, 1'000'000));
-    add("limits.unacked_bytes", size(PARLEY_FIELD(node.limits.unacked_bytes), 1, 1024 * kMiB));
+    // A client whose app does not read holds this much in memory, and ends a session that sends
+    // more than 64 MiB.
+    add("limits.unacked_bytes", size(PARLEY_FIELD(node.limits.unacked_bytes), 1, 32 * kMiB));
     add("limits.retry_window", span(PARLEY_FIELD(node.limits.retry_window), 1s, 24h * 365));
     add("limits.ping_interval", span(PARLEY_FIELD(node.limits.ping_interval), 1s, 1h));
     add("limits.hello_timeout", span(PARLEY_FIELD(node.server.hello_timeout), 1s, 10min));

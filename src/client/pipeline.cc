@@ -25,7 +25,7 @@ Error window_ended() {
 
 void Pipeline::begin_session() {
     end_session();
-    position_ = Order();
+    position_ = planned_from_ = Order();
     backlog_ = true;
 }
 
@@ -49,6 +49,9 @@ bool Pipeline::abandon() {
         only_drafts = only_drafts && planned.draft.has_value();
     }
     planned_.clear();
+    // What was passed over because the turn failed it was not failed.
+    backlog_ = backlog_ || position_ != planned_from_;
+    position_ = planned_from_;
     return only_drafts;
 }
 
@@ -82,6 +85,7 @@ std::optional<Error> Pipeline::obstacle(const Entry& entry, const wire::Submit& 
 
 Result<void> Pipeline::plan(LocalStore& store, const Terms& terms, Turn& turn) {
     const Limits& limits = *terms.limits;
+    planned_from_ = position_;
     if (!wants_more(limits)) {
         return {};
     }

@@ -70,6 +70,7 @@ class Pipeline {
     std::size_t bytes_ = 0;  // of all under way and planned
     std::vector<Planned> planned_;
     Order position_;        // all open entries up to here are under way in this session
+    Order planned_from_;    // where it stood before the turn's plan
     bool backlog_ = true;   // there may be open entries behind it
     bool stalled_ = false;  // the next one waits for an answer to make room
 };

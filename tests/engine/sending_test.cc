@@ -126,6 +126,25 @@ TEST_F(Sending, ChecksAgainWithTheLimitsOfEachWelcome) {  // R13
     EXPECT_EQ(returned_["m3"], 4000) << "the limits last told are kept";
 }
 
+TEST_F(Sending, AFailureThatTheStoreDidNotTakeIsToldInTheSameSession) {  // R4, R13
+    launch();
+    OutgoingDraft longer = draft("m1");
+    longer.text = std::string(1000, 'x');
+    send_now(longer);
+    server_.limits.text_bytes = 100;
+    int refusals = 0;
+    store_->before_commit(
+        [&](const Turn& turn) { return turn.failures.empty() || ++refusals > 1; });
+    engine_->set_token("token");
+    engine_->start();
+    loop_.run_ready();
+    EXPECT_EQ(refusals, 1);
+    EXPECT_THAT(heard(), ElementsAre());
+    pass(std::chrono::seconds(3));
+    EXPECT_THAT(heard(), ElementsAre("failed m1 bob:4000"));
+    EXPECT_EQ(server_.sessions.size(), 1u);
+}
+
 TEST_F(Sending, FailuresOfOneAnswerAreToldInOneCall) {  // R4
     begin();
     send_now(draft("m1", {"bob", "carol", "dave"}));

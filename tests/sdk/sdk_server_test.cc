@@ -417,6 +417,7 @@ TEST(SdkAndServerKilled, WhatWasSentArrivesOnceAndInOrder) {  // R1, R6, R7, R8,
     alice.client().network_changed();
     bob.client().network_changed();
     ASSERT_TRUE(alice.wait_for("delivered", kMessages));
+    ASSERT_TRUE(bob.wait_for("incoming", kMessages));  // recorded before; the app hears it after
     ASSERT_EQ(bob.incoming().size(), std::size_t{kMessages});
     for (int i = 0; i < kMessages; ++i) {
         EXPECT_EQ(bob.incoming()[static_cast<std::size_t>(i)].text(), std::to_string(i));
