@@ -71,6 +71,10 @@ class Chat final : public Session {
                 break;
             }
             std::string_view keys(chunk.data(), static_cast<std::size_t>(count));
+            if (keys.find(ChatScreen::kSuspendKey) != std::string_view::npos) {
+                const std::lock_guard lock(output_);
+                screen_->suspend();
+            }
             while (!keys.empty()) {
                 std::optional<std::string> line;
                 {

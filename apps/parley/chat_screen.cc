@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -21,6 +22,14 @@ std::string dim(const std::string& text) {
     return "\x1b[2m" + text + "\x1b[0m";
 }
 
+std::string joined(const std::vector<std::string>& users) {
+    std::string all;
+    for (const std::string& user : users) {
+        all += (all.empty() ? "" : ", ") + user;
+    }
+    return all;
+}
+
 std::string time_now() {
     const auto now = std::chrono::system_clock::now();
     return format_local(now, now);
@@ -36,12 +45,26 @@ bool ChatScreen::possible() {
 
 ChatScreen::ChatScreen(std::string user) : user_(std::move(user)), editor_(kLongestInput) {
     ::tcgetattr(STDIN_FILENO, &before_);
-    // Keys come one by one and are drawn by us; Ctrl-C stays a signal.
+    take_keys();
+}
+
+// Keys come one by one and are drawn by us; Ctrl-C stays a signal, Ctrl-Z is a key.
+void ChatScreen::take_keys() {
     termios keys = before_;
     keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     keys.c_cc[VMIN] = 1;
     keys.c_cc[VTIME] = 0;
+    keys.c_cc[VSUSP] = _POSIX_VDISABLE;
     ::tcsetattr(STDIN_FILENO, TCSADRAIN, &keys);
+}
+
+void ChatScreen::suspend() {
+    write(kClearLine);
+    ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+    ::kill(0, SIGTSTP);
+    take_keys();
+    last_id_.clear();  // The shell wrote below it.
+    draw_input();
 }
 
 ChatScreen::~ChatScreen() {
@@ -107,7 +130,9 @@ void ChatScreen::queued(const OutgoingMessage& message) {
         written_.erase(written_.begin());
     }
     written_[message.message_id()] = excerpt(message.text(), 40);
-    show(time_now() + " " + user_ + ": " + printable(message.text()), message.message_id());
+    show(time_now() + " " + user_ + " → " + printable(joined(message.recipient_ids())) + ": " +
+             printable(message.text()),
+         message.message_id());
 }
 
 void ChatScreen::sent(const Message& message, const std::string& recipient_id) {

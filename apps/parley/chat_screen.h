@@ -27,6 +27,9 @@ class ChatScreen final : public Printer {
     void set_recipient(const std::string& recipient);
     // Keys came, or the terminal's width changed: the typed line is drawn again.
     void draw_input();
+    // Ctrl-Z: the shell gets the terminal as it was, and this returns when it gives it back.
+    void suspend();
+    static constexpr char kSuspendKey = 0x1A;
     LineEditor& editor() { return editor_; }
 
     void started(const Client& client) override;
@@ -45,6 +48,7 @@ class ChatScreen final : public Printer {
               const std::string& otherwise);
     // Ends the process if the terminal cannot be written, as write_output() does.
     void write(const std::string& bytes);
+    void take_keys();
     std::size_t width() const;
 
     const std::string user_;

@@ -32,26 +32,65 @@ std::optional<std::string> LineEditor::feed(std::string_view& keys) {
         } else if (escape_ == Escape::sequence) {
             if (byte >= 0x40 && byte <= 0x7E) {
                 escape_ = Escape::none;
+                end_of_sequence(key);
             }
         } else if (key == '\x1b') {
             escape_ = Escape::begun;
         } else if (key == '\r' || key == '\n') {
             std::string line;
             line.swap(text_);
+            remember(line);
             return line;
-        } else if (byte == 0x7F || byte == 0x08) {
-            erase_character();
-        } else if (byte == 0x15) {
-            text_.clear();
-        } else if (byte == 0x17) {
-            erase_word();
-        } else if (byte == 0x04) {
-            ended_ = text_.empty();
-        } else if ((byte >= 0x20 || key == '\t') && text_.size() < longest_) {
-            text_ += key;
+        } else if ((byte >= 0x20 && byte != 0x7F) || key == '\t') {
+            if (text_.size() < longest_) {
+                text_ += key;
+            }
+        } else {
+            control(byte);
         }
     }
     return std::nullopt;
+}
+
+void LineEditor::control(unsigned char key) {
+    switch (key) {
+        case 0x7F:
+        case 0x08:
+            return erase_character();
+        case 0x15:  // Ctrl-U
+            return text_.clear();
+        case 0x17:  // Ctrl-W
+            return erase_word();
+        case 0x04:  // Ctrl-D
+            ended_ = text_.empty();
+            return;
+        default:
+            return;
+    }
+}
+
+void LineEditor::end_of_sequence(char key) {
+    if (key == 'A' && back_ < history_.size()) {
+        if (back_ == 0) {
+            typed_ = text_;
+        }
+        text_ = history_[back_++];
+    } else if (key == 'B' && back_ > 0) {
+        --back_;
+        text_ = back_ == 0 ? typed_ : history_[back_ - 1];
+    }
+}
+
+void LineEditor::remember(const std::string& line) {
+    constexpr std::size_t kKept = 100;
+    back_ = 0;
+    if (line.empty() || (!history_.empty() && history_.front() == line)) {
+        return;
+    }
+    history_.push_front(line);
+    if (history_.size() > kKept) {
+        history_.pop_back();
+    }
 }
 
 void LineEditor::erase_character() {

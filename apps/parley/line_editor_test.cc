@@ -36,6 +36,24 @@ TEST(LineEditor, GivesLinesAndLeavesTheRestOfThePaste) {
     EXPECT_TRUE(keys.empty());
 }
 
+TEST(LineEditor, ArrowsGoThroughEarlierLinesAndBackToTheTypedOne) {
+    LineEditor editor(1000);
+    for (const char* line : {"one\r", "two\r", "two\r", "\r"}) {
+        std::string_view keys = line;
+        editor.feed(keys);
+    }
+    const auto after = [&](std::string_view keys) {
+        editor.feed(keys);
+        return editor.text();
+    };
+    EXPECT_EQ(after("draft\x1b[A"), "two");
+    EXPECT_EQ(after("\x1b[A"), "one");
+    EXPECT_EQ(after("\x1b[A"), "one");
+    EXPECT_EQ(after("\x1b[B"), "two");
+    EXPECT_EQ(after("\x1b[B"), "draft");
+    EXPECT_EQ(after("\x1b[B"), "draft");
+}
+
 TEST(LineEditor, EndsAtControlDInAnEmptyLineOnly) {
     LineEditor editor(1000);
     std::string_view keys = "a\x04";
