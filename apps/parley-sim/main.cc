@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <map>
 #include <string>
+#include <system_error>
 
 // The simulator's command line (docs/internals/simulator.md). Its own clock is read for the last
 // line alone.
@@ -76,9 +79,33 @@ int run_all(RunOptions options, std::uint64_t runs, bool quiet, const Names& nam
     fmt::print("{} runs: {} messages, {} accepted, {} callbacks, {} faults, virtual time {}\n",
                totals.runs, totals.messages, totals.accepted, totals.callbacks, totals.faults,
                format_time(totals.virtual_time));
+    if (!broken) {
+        fmt::print("all rules held\n");
+    }
     // To standard error: what goes to standard output is a function of the seed.
     fmt::print(stderr, "took {:.1f} s\n", took.count());
     return broken ? 1 : 0;
+}
+
+// A whole number in [least, 2^64): CLI11 alone would wrap "-1" and cut what is too long.
+CLI::Validator whole_number(std::uint64_t least) {
+    return CLI::Validator(
+        [least](const std::string& text) {
+            std::uint64_t value = 0;
+            const char* end = text.data() + text.size();
+            const auto [stopped, error] = std::from_chars(text.data(), end, value);
+            const bool fits = error == std::errc() && stopped == end && value >= least;
+            return fits ? std::string()
+                        : fmt::format("wants a whole number from {} to 2^64 - 1, found '{}'", least,
+                                      text);
+        },
+        "N");
+}
+
+// CLI11's own words, as one line.
+std::string one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
 }
 
 int main(int argc, char** argv) {
@@ -91,10 +118,15 @@ int main(int argc, char** argv) {
     std::uint64_t runs = 1;
     bool trace = false;
     bool quiet = false;
-    app.add_option("--seed", options.seed, "The first seed")->capture_default_str();
-    app.add_option("--steps", options.steps, "Things that people do in one run")
+    app.add_option("--seed", options.seed, "The first seed")
+        ->check(whole_number(0))
         ->capture_default_str();
-    app.add_option("--runs", runs, "How many seeds, one after the other")->capture_default_str();
+    app.add_option("--steps", options.steps, "Things that people do in one run")
+        ->check(whole_number(1))
+        ->capture_default_str();
+    app.add_option("--runs", runs, "How many seeds, one after the other")
+        ->check(whole_number(1))
+        ->capture_default_str();
     app.add_option("--theme", names.theme, "Settings: any, plain, narrow, brief or absence")
         ->check(CLI::IsMember(kThemes))
         ->capture_default_str();
@@ -110,8 +142,11 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        const int code = app.exit(error);
-        return code == 0 ? 0 : 2;
+        if (error.get_exit_code() == 0) {
+            return app.exit(error);  // --help, --version
+        }
+        fmt::print(stderr, "parley-sim: {} (--help lists what there is)\n", one_line(error.what()));
+        return 2;
     }
     options.theme = kThemes.at(names.theme);
     options.faults = kFaultSets.at(names.faults);

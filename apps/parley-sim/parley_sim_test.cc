@@ -31,6 +31,16 @@ TEST(ParleySim, TheSameSeedGivesTheSameRunInAnotherProcess) {
     EXPECT_EQ(one, output_of(arguments));
 }
 
+TEST(ParleySim, ABadNumberIsOneLineThatNamesTheFlag) {
+    for (const char* arguments :
+         {"--seed x", "--seed -1", "--runs 0", "--steps 0", "--seed 99999999999999999999999"}) {
+        const std::string output = output_of(std::string(arguments) + " 2>&1");
+        const std::string flag(arguments, std::string(arguments).find(' '));
+        EXPECT_EQ(output.find("parley-sim: " + flag + ": wants a whole number from"), 0u) << output;
+        EXPECT_EQ(output.find('\n'), output.size() - 1) << output;
+    }
+}
+
 TEST(ParleySim, RulesHoldForSeedsThatNobodyHasSeen) {
     std::random_device device;
     for (int i = 0; i < 6; ++i) {
