@@ -44,8 +44,8 @@ using Executor = std::function<void(std::function<void()>)>;
 
 // What a client is made from. Only application_key and user_id have no default.
 struct ClientOptions {
-    std::string application_key;
-    std::string user_id;  // 1 to 255 bytes, printable ASCII without space
+    std::string application_key;  // 1 to 64 characters of A-Z a-z 0-9 - _
+    std::string user_id;          // 1 to 255 bytes, printable ASCII without space
 
     // Set: the client signs its own tokens. For development, since whoever has the app then has the
     // secret. Empty: the delegate is asked (ClientDelegate::requires_token).

@@ -21,13 +21,10 @@ Error invalid(std::string description) {
 }
 
 Result<void> check_identity(const ClientOptions& options) {
-    // The key is a part of the token's issuer, where a slash would end it.
-    if (!wire::is_user_id(options.application_key) ||
-        options.application_key.find('/') != std::string::npos) {
+    if (!wire::is_identifier(options.application_key)) {
         return unexpected(
-            invalid(options.application_key.empty()
-                        ? "application_key: must not be empty"
-                        : "application_key: must be printable ASCII without space and slash"));
+            invalid("application_key: must be 1 to 64 characters of A-Z a-z 0-9 - _, found " +
+                    std::to_string(options.application_key.size()) + " bytes"));
     }
     if (!wire::is_user_id(options.user_id)) {
         return unexpected(

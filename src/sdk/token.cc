@@ -18,8 +18,10 @@ Error invalid(std::string description) {
 }  // namespace
 
 Result<std::string> sign_token(const TokenRequestOptions& options) {
-    if (options.application_key.empty()) {
-        return unexpected(invalid("application_key: must not be empty"));
+    if (!wire::is_identifier(options.application_key)) {
+        return unexpected(
+            invalid("application_key: must be 1 to 64 characters of A-Z a-z 0-9 - _, found " +
+                    std::to_string(options.application_key.size()) + " bytes"));
     }
     if (options.application_secret.empty()) {
         return unexpected(invalid("application_secret: must not be empty"));
