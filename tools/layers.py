@@ -111,7 +111,10 @@ def owner(layers, path):
 
 def resolve(root, path, name):
     """The file of the tree that this include means, or None for one from outside."""
-    for candidate in (os.path.join(os.path.dirname(path), name), f"src/{name}", f"include/{name}", name):
+    # A program with folders of its own names its files from its root.
+    program = "/".join(path.split("/")[:2])
+    for candidate in (os.path.join(os.path.dirname(path), name), f"{program}/{name}", f"src/{name}",
+                      f"include/{name}", name):
         candidate = os.path.normpath(candidate).replace(os.sep, "/")
         if os.path.isfile(os.path.join(root, candidate)):
             return candidate

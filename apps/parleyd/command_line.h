@@ -1,29 +1,35 @@
 #pragma once
 
+#include "command.h"
 #include "settings.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace parley::parleyd {
 
-enum class Command {
-    run,
-    check,          // validate the settings, start nothing
-    confirm_clock,  // tell the running server that the wall clock is right (R17)
-    print,          // print `text` and end: --help, --version
+enum class Action {
+    run,      // the server
+    check,    // validate the settings, start nothing
+    command,  // one of the commands
+    print,    // print `text` and end: --help, --version
 };
 
 // What stands on the command line.
 struct CommandLine {
-    Command command = Command::run;
+    Action action = Action::run;
+    const CommandSpec* command = nullptr;  // of Action::command
+    CommandArguments arguments;            // its own; "--json" among them
     std::optional<std::string> config_file;
     std::vector<Given> given;            // in the order of the keys
-    std::string text;                    // for Command::print
+    std::string text;                    // for Action::print
     std::optional<std::string> problem;  // it makes no sense; then nothing else counts
 };
 
-CommandLine parse_command_line(int argc, const char* const* argv);
+// `commands` outlives the result.
+CommandLine parse_command_line(int argc, const char* const* argv,
+                               std::span<const CommandSpec> commands);
 
 }  // namespace parley::parleyd

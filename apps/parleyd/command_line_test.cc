@@ -8,14 +8,29 @@ namespace {
 
 using testing::HasSubstr;
 
+int run_nothing(const CommandInput&) {
+    return 0;
+}
+
+const CommandSpec kCommands[] = {
+    {"clock confirm", "Confirm", {}, {}, run_nothing},
+    {"user show", "Show", {{"USER", "Who"}}, {{"--app", "KEY", "Which"}}, run_nothing},
+    {"session end",
+     "End",
+     {{"USER", "Who"}, {"DEVICE", "Where", false}},
+     {{"--all", "", "All"}},
+     run_nothing},
+    {"restore", "Restore", {{"DIR", "From where"}}, {}, run_nothing, false},
+};
+
 CommandLine parse(std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "parleyd");
-    return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+    return parse_command_line(static_cast<int>(arguments.size()), arguments.data(), kCommands);
 }
 
 TEST(CommandLine, WithoutArgumentsTheServerRuns) {
     const CommandLine line = parse({});
-    EXPECT_EQ(line.command, Command::run);
+    EXPECT_EQ(line.action, Action::run);
     EXPECT_FALSE(line.problem);
     EXPECT_FALSE(line.config_file);
     EXPECT_TRUE(line.given.empty());
@@ -65,7 +80,7 @@ TEST(CommandLine, CheckTakesOptionsBeforeAndAfterIt) {
                                   std::vector<const char*>{"--data", "d", "check"}}) {
         const CommandLine line = parse(arguments);
         ASSERT_FALSE(line.problem) << *line.problem;
-        EXPECT_EQ(line.command, Command::check);
+        EXPECT_EQ(line.action, Action::check);
         ASSERT_EQ(line.given.size(), 1u);
         EXPECT_EQ(line.given[0].value, "d");
     }
@@ -93,13 +108,47 @@ TEST(CommandLine, HelpAndVersionArePrinted) {
     for (const auto& arguments :
          {std::vector<const char*>{"--help"}, std::vector<const char*>{"check", "--help"}}) {
         const CommandLine line = parse(arguments);
-        EXPECT_EQ(line.command, Command::print);
+        EXPECT_EQ(line.action, Action::print);
         for (const Key& key : setting_keys()) {
             if (key.has_flag) {
                 EXPECT_THAT(line.text, HasSubstr(flag_of(key.name)));
             }
         }
     }
+}
+
+TEST(CommandLine, ACommandGetsItsArgumentsAndOptions) {
+    const CommandLine line =
+        parse({"--data", "d", "user", "show", "-", "--app", "k1", "--app=k2", "--listen", "l"});
+    ASSERT_FALSE(line.problem) << *line.problem;
+    EXPECT_EQ(line.action, Action::command);
+    EXPECT_EQ(line.command, &kCommands[1]);
+    EXPECT_EQ(line.arguments["USER"], "-");
+    EXPECT_EQ(line.arguments["--app"], "k2");
+    EXPECT_FALSE(line.arguments.has("--json"));
+    EXPECT_EQ(line.given.size(), 2u);
+}
+
+TEST(CommandLine, WhatACommandIsNotGivenIsNotThere) {
+    const CommandLine line = parse({"session", "end", "--json", "--", "--all"});
+    ASSERT_FALSE(line.problem) << *line.problem;
+    EXPECT_EQ(line.command, &kCommands[2]);
+    EXPECT_EQ(line.arguments["USER"], "--all");
+    EXPECT_FALSE(line.arguments.has("DEVICE"));
+    EXPECT_FALSE(line.arguments.has("--all"));
+    EXPECT_TRUE(line.arguments.has("--json"));
+    EXPECT_TRUE(parse({"session", "end", "u", "d", "--all"}).arguments.has("--all"));
+    EXPECT_EQ(parse({"restore", "folder"}).arguments["DIR"], "folder");
+}
+
+TEST(CommandLine, EachCommandHasAHelpOfItsOwn) {
+    EXPECT_THAT(parse({"--help"}).text, HasSubstr("user"));
+    const CommandLine line = parse({"session", "end", "--help"});
+    EXPECT_EQ(line.action, Action::print);
+    for (const char* said : {"parleyd session end", "USER", "DEVICE", "--all", "--json"}) {
+        EXPECT_THAT(line.text, HasSubstr(said));
+    }
+    EXPECT_THAT(parse({"clock", "--help"}).text, HasSubstr("confirm"));
 }
 
 TEST(CommandLine, WhatMakesNoSenseIsOneLineThatNamesIt) {
@@ -109,7 +158,14 @@ TEST(CommandLine, WhatMakesNoSenseIsOneLineThatNamesIt) {
         {{"chek"}, "chek"},
         {{"check", "extra"}, "extra"},
         {{"--threads=2", "-x"}, "-x"},
-        {{"clock"}, "clock"},
+        {{"clock"}, "clock: say what to do: confirm"},
+        {{"clock", "--data", "d"}, "clock"},
+        {{"clock", "conform"}, "conform"},
+        {{"user", "show"}, "USER is required (parleyd user show --help"},
+        {{"user", "show", "a", "b"}, "b"},
+        {{"user", "show", "a", "--app"}, "--app"},
+        {{"restore", "d", "--json"}, "--json"},
+        {{"show", "a"}, "show"},
         {{"--insecure-bind=maybe"}, "insecure-bind"},
     };
     for (const auto& [arguments, named] : cases) {

@@ -3,7 +3,7 @@
 #include "adapters/asio/tls_server.h"
 #include "application_file.h"
 #include "command_line.h"
-#include "control.h"
+#include "commands/commands.h"
 #include "heartbeat.h"
 #include "process.h"
 #include "server.h"
@@ -25,10 +25,6 @@ namespace {
 // A drain may take 8 s (drain.timeout), all of it 10 s (docs/cli.md).
 constexpr std::chrono::milliseconds kDrainMost{8'800};
 constexpr std::chrono::seconds kTeardownMost{1};
-
-void complain(const std::string& problem) {
-    std::fprintf(stderr, "parleyd: %s\n", problem.c_str());
-}
 
 std::map<std::string, std::string> environment() {
     std::map<std::string, std::string> variables;
@@ -88,17 +84,6 @@ int check(Loaded loaded) {
     }
     std::puts("parleyd: the configuration is valid");
     return exit_code::kOk;
-}
-
-int exit_code_of(const Error& error) {
-    switch (error.code) {
-        case ErrorCode::store_in_use:
-            return exit_code::kInUse;
-        case ErrorCode::store_failed:
-            return exit_code::kStore;
-        default:
-            return exit_code::kUsage;
-    }
 }
 
 // SIGHUP: what can change in a running server. Each part by itself; "reloaded" is all of it.
@@ -201,36 +186,19 @@ int run(const CommandLine& line, const Loaded& loaded) {
     return exit_code::kOk;
 }
 
-// By the running server, or where there is none by opening the store.
-int confirm_clock(const Settings& settings) {
-    Result<void> done =
-        post_to_control(DataFolder::control_socket_in(settings.data), kConfirmClock);
-    std::error_code ignored;
-    if (!done && done.error().code == ErrorCode::connection_refused &&
-        std::filesystem::exists(DataFolder::application_file_in(settings.data), ignored)) {
-        StderrLog sink(LogLevel::warn, settings.log_format);
-        done = Server(settings, raise_descriptor_limit(), sink).confirm_clock();
-    }
-    if (!done) {
-        complain(done.error().description);
-        return exit_code_of(done.error());
-    }
-    std::puts("parleyd: the clock is confirmed");
-    return exit_code::kOk;
-}
-
 int start(int argc, const char* const* argv) {
-    const CommandLine line = parse_command_line(argc, argv);
+    const std::vector<CommandSpec> commands = all_commands();
+    const CommandLine line = parse_command_line(argc, argv, commands);
     if (line.problem) {
         complain(*line.problem);
         return exit_code::kUsage;
     }
-    if (line.command == Command::print) {
+    if (line.action == Action::print) {
         std::fputs(line.text.c_str(), stdout);
         return exit_code::kOk;
     }
     Loaded loaded = load(line);
-    if (line.command == Command::check) {
+    if (line.action == Action::check) {
         return check(std::move(loaded));
     }
     for (const std::string& problem : loaded.problems) {
@@ -239,8 +207,8 @@ int start(int argc, const char* const* argv) {
     if (!loaded.problems.empty()) {
         return exit_code::kUsage;
     }
-    return line.command == Command::confirm_clock ? confirm_clock(loaded.settings)
-                                                  : run(line, loaded);
+    return line.action == Action::command ? line.command->run({loaded.settings, line.arguments})
+                                          : run(line, loaded);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace parley::parleyd {
 // The codes that parleyd ends with (docs/cli.md).
 namespace exit_code {
 inline constexpr int kOk = 0;
+inline constexpr int kRefused = 1;     // a command asked for what is not there, or was refused
 inline constexpr int kUsage = 2;       // options, configuration, address in use
 inline constexpr int kInUse = 3;       // the data folder belongs to a running process
 inline constexpr int kStore = 4;       // the store cannot be opened

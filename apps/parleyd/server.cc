@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "adapters/asio/acceptor.h"
+#include "admin/routes.h"
 #include "application_file.h"
 #include "base/try.h"
 #include "process.h"
@@ -20,6 +21,8 @@ namespace {
 // For the store's files, administration, and what else is open.
 constexpr std::uint64_t kOtherDescriptors = 1024;
 constexpr std::size_t kAdminConnections = 64;
+// Of a command on control.sock: a backup may take long.
+constexpr std::chrono::hours kAdminPatience{6};
 
 // Nothing may be said after a write whose outcome nobody knows: the process ends here and now,
 // before any answer that waits can leave. The next start reads what the disk really has.
@@ -77,13 +80,20 @@ Result<void> Server::open() {
     return {};
 }
 
-Result<void> Server::confirm_clock() {
+Result<io::HttpResponse> Server::administer(const io::HttpRequest& request) {
     PARLEY_CHECK(open_folder());
     PARLEY_CHECK(open_store());
-    store_->confirm_clock();
-    store_->drain([this] { store_loop_->stop(); });
+    make_router(nullptr);
+    io::HttpResponse answer;
+    store_loop_->post([&] {
+        admin_router_->handle(request, [&](io::HttpResponse response) {
+            answer = std::move(response);
+            // What it did is durable before it is said.
+            store_->drain([this] { store_loop_->stop(); });
+        });
+    });
     store_loop_->run();
-    return {};
+    return answer;
 }
 
 Result<void> Server::open_folder() {
@@ -150,14 +160,21 @@ Result<void> Server::open_administration() {
         return asio::listen(std::move(options), {{loops_.front().get(), nullptr, &requests}}, log_);
     };
     io::RequestHandler& everywhere = node_->admin_requests(0);
-    control_requests_ = std::make_unique<ControlRequests>(*store_, everywhere);
+    make_router(&everywhere);
     asio::ListenOptions control;
     control.unix_path = folder_->control_socket();
-    PARLEY_TRY(control_, open(std::move(control), *control_requests_));
+    control.answer_timeout = kAdminPatience;
+    PARLEY_TRY(control_, open(std::move(control), *admin_router_));
     if (settings_.admin_listen) {
         PARLEY_TRY(admin_, open(listen_at(*settings_.admin_listen), everywhere));
     }
     return {};
+}
+
+void Server::make_router(io::RequestHandler* rest) {
+    admin_router_ = std::make_unique<AdminRouter>(rest);
+    const AdminParts parts{*store_};
+    add_clock_routes(*admin_router_, parts);
 }
 
 std::uint32_t Server::connection_limit() const {

@@ -4,7 +4,7 @@
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/loop.h"
 #include "adapters/asio/tls_server.h"
-#include "control.h"
+#include "admin/router.h"
 #include "data_folder.h"
 #include "io/acceptor.h"
 #include "mailbox/log_store.h"
@@ -40,9 +40,9 @@ class Server {
     void run();
     // Once, after run().
     void drain(Task drained);
-    // Instead of all of these, where no server runs: tells the store that the wall clock is right
-    // (R17). Errors as of open().
-    Result<void> confirm_clock();
+    // Instead of all of these, where no server runs: opens the store, answers one request to
+    // administration and puts the store to rest. Errors as of open().
+    Result<io::HttpResponse> administer(const io::HttpRequest& request);
 
     // Reads the certificate again; without TLS no effect. On an error the old one stays.
     Result<void> reload_certificate();
@@ -59,6 +59,8 @@ class Server {
     void open_node(server::Application application);
     Result<void> open_public();
     Result<void> open_administration();
+    // `rest` may be null.
+    void make_router(io::RequestHandler* rest);
     std::uint32_t connection_limit() const;
     void stop();
 
@@ -75,7 +77,7 @@ class Server {
     std::unique_ptr<mailbox::Table> table_;
     std::unique_ptr<mailbox::LogStore> store_;
     std::unique_ptr<server::Node> node_;
-    std::unique_ptr<ControlRequests> control_requests_;
+    std::unique_ptr<AdminRouter> admin_router_;
     std::shared_ptr<asio::TlsServer> tls_;
     std::unique_ptr<io::Acceptor> public_;
     std::unique_ptr<io::Acceptor> admin_;

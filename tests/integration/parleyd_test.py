@@ -3,138 +3,16 @@
 import asyncio
 import http.client
 import json
-import os
 import pathlib
-import re
-import resource
-import shutil
 import signal
 import socket
 import ssl
 import stat
-import subprocess
-import sys
-import tempfile
 import time
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
+from program import SECONDS, ProgramTest
 from parley_json import Device  # noqa: E402
-
-BINARY = os.environ.get("PARLEYD", "parleyd")
-SECONDS = 30  # no step takes nearly as long; a test that waits longer has failed
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=SECONDS)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(SECONDS)
-        self.sock.connect(self.path)
-
-
-class Parleyd:
-    """One process, with its standard error in a file so that it never waits for us."""
-
-    def __init__(self, folder, *arguments, environment=None, prepare=None):
-        self.data = pathlib.Path(folder) / "data"
-        self.log = tempfile.TemporaryFile("a+", dir=folder)  # appended to: reading moves the offset that both share
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY")}
-        self.process = subprocess.Popen(
-            [BINARY, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=folder,
-            env={**clean, **(environment or {})}, preexec_fn=prepare)
-        self.port = self.admin_port = None
-        self.lines = []
-
-    def wait_ready(self):
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if match := re.fullmatch(r"parleyd admin on \S+:(\d+)\n", line):
-                self.admin_port = int(match.group(1))
-            if match := re.fullmatch(r"parleyd ready on \S+:(\d+)\n", line):
-                self.port = int(match.group(1))
-                return self
-        raise AssertionError(f"parleyd ended with {self.process.wait(SECONDS)}:\n{self.errors()}")
-
-    def errors(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def wait_logged(self, text):
-        deadline = time.monotonic() + SECONDS
-        while text not in self.errors():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{text!r} is not in the log:\n{self.errors()}")
-            time.sleep(0.02)
-
-    def wait(self):
-        code = self.process.wait(SECONDS)
-        self.process.stdout.close()
-        return code
-
-    def end(self, signal_number=signal.SIGTERM):
-        self.process.send_signal(signal_number)
-        return self.wait()
-
-    def control(self, target, method="GET"):
-        connection = UnixConnection(str(self.data / "control.sock"))
-        connection.request(method, target)
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        connection.close()
-        return answer.status, body
-
-    # What parley_json.Device wants to know of a server.
-    @property
-    def application(self):
-        return json.loads((self.data / "application.json").read_text())
-
-    @property
-    def url(self):
-        return f"ws://127.0.0.1:{self.port}/v1/connect"
-
-
-class ProgramTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="parleyd-")
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.data = self.folder / "data"
-
-    def start(self, *arguments, **options):
-        program = Parleyd(self.folder, *arguments, **options)
-
-        def clean():
-            if program.process.poll() is None:
-                program.process.kill()
-                program.process.wait()
-            program.process.stdout.close()
-            program.log.close()
-        self.addCleanup(clean)
-        return program
-
-    def serve(self, *arguments, **options):
-        return self.start("--data", "data", "--listen", "127.0.0.1:0", *arguments, **options).wait_ready()
-
-    def refuse(self, code, *arguments, **options):
-        """Starts what must end with this code and one line on standard error; returns the line."""
-        program = self.start(*arguments, **options)
-        self.assertEqual(program.wait(), code, program.errors())
-        errors = program.errors()
-        said = [line for line in errors.splitlines() if line.startswith("parleyd: ")]
-        self.assertEqual(len(said), 1, errors)
-        return said[0]
-
-    def make_certificate(self, name):
-        certificate, key = self.folder / "server.crt", self.folder / "server.key"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out",
-             str(certificate)], check=True, capture_output=True)
-        return str(certificate), str(key)
 
 
 class Options(ProgramTest):
@@ -430,92 +308,6 @@ class Administration(ProgramTest):
                 self.assertEqual(server.control("/v1/clock/confirm")[0], 405)
                 self.assertEqual(server.end(), 0)
         self.serve()
-
-
-class FullDisk(ProgramTest):
-    def test_below_the_reserve_appends_wait_and_known_devices_connect(self):
-        server = self.serve()
-
-        async def send(answered):
-            alice = Device(server, "alice", "phone")
-            await alice.connect()
-            message = await alice.submit(["alice"], "x")
-            if not answered:
-                while server.control("/readyz")[0] != 503 and not alice.results:
-                    await asyncio.sleep(0.05)
-                self.assertEqual(alice.results, [], "the server was never said to be not ready")
-            error = (await alice.result(message))["recipients"][0].get("error")
-            if answered:
-                self.assertIsNone(error)
-            else:
-                self.assertEqual((error["code"], error["retryable"]), (1002, True))
-                await alice.until(lambda: alice.goodbye, SECONDS, "a goodbye")
-            await alice.close()
-        asyncio.run(send(True))
-        self.assertEqual(server.end(), 0)
-        # More than is free, of which half is free.
-        reserve = shutil.disk_usage(self.folder).free // 2 * 3
-        (self.folder / "p.toml").write_text(f"[store]\nfree_space_reserve = {reserve}\n[limits]\nsubmit_timeout = \"2s\"\n")
-        server = self.serve("--config", "p.toml")
-        asyncio.run(send(False))
-        self.assertEqual(server.control("/healthz")[0], 200)
-        self.assertEqual(server.end(), 0)
-        server = self.serve()
-        asyncio.run(send(True))
-
-
-    def test_without_room_to_open_the_store_is_code_4(self):
-        (self.folder / "p.toml").write_text('[store]\nfree_space_reserve = "4000000GiB"\n')
-        for _ in ("a new store", "one that is there"):
-            said = self.refuse(4, "--config", "p.toml", "--data", "data", "--listen", "127.0.0.1:0")
-            for part in ("data/store", "MiB are free", "MiB are wanted"):
-                self.assertIn(part, said)
-            self.serve().end()
-
-
-class FatalWrite(ProgramTest):
-    def test_a_write_that_fails_is_code_5_and_the_next_start_recovers(self):
-        self.serve().end()
-
-        def small_files():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, 256 * 1024))
-        server = self.serve("--config", self.unlimited(), prepare=small_files)
-        accepted = asyncio.run(self.fill(server))
-        self.assertEqual(server.wait(), 5)
-        said = [line for line in server.errors().splitlines() if line.startswith("parleyd: ")]
-        self.assertEqual(len(said), 1, server.errors())
-        again = self.serve()
-        self.assertEqual(asyncio.run(self.read_all(again, accepted)), accepted)
-        self.assertEqual(again.end(), 0)
-
-    def unlimited(self):
-        (self.folder / "p.toml").write_text("[limits]\nrate_per_second = 0\n")
-        return "p.toml"
-
-    async def fill(self, server):
-        """Sends until the server is gone; returns the texts that it had accepted."""
-        bob, alice = Device(server, "bob"), Device(server, "alice")
-        await bob.connect()
-        await bob.close()
-        await alice.connect()
-        texts = {}
-        try:
-            for number in range(1000):
-                text = f"{number:04} " + "x" * 2000
-                texts[await alice.submit(["bob"], text)] = text
-        except Exception:
-            pass
-        await asyncio.wait_for(alice.reader, SECONDS)
-        return [texts[r["messageId"]] for r in alice.results if "error" not in r["recipients"][0]]
-
-    async def read_all(self, server, accepted):
-        bob = Device(server, "bob")
-        await bob.connect()
-        await bob.until(lambda: len(bob.incoming()) >= len(accepted), SECONDS, f"{len(accepted)} messages")
-        texts = bob.incoming()
-        await bob.close()
-        # What was stored and not answered any more may be there as well.
-        return texts[:len(accepted)]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from parleyd_test import SECONDS, ProgramTest
+from program import SECONDS, ProgramTest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 

@@ -1,0 +1,88 @@
+#include "admin/router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+namespace parley::parleyd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class AdminRouting : public testing::Test {
+  protected:
+    AdminRouting() {
+        for (const char* method : {"GET", "DELETE"}) {
+            router_.add(method, "/v1/users/{user}/devices/{device}",
+                        [this, method](const AdminRequest& request, AdminRouter::Done done) {
+                            asked_ = request;
+                            io::HttpResponse response;
+                            response.body = method;
+                            done(std::move(response));
+                        });
+        }
+    }
+
+    io::HttpResponse ask(std::string method, std::string target, std::string body = "") {
+        asked_.reset();
+        std::optional<io::HttpResponse> answer;
+        router_.handle({std::move(method), std::move(target), std::move(body)},
+                       [&](io::HttpResponse response) { answer = std::move(response); });
+        return answer.value_or(io::HttpResponse{});
+    }
+
+    AdminRouter router_{nullptr};
+    std::optional<AdminRequest> asked_;
+};
+
+TEST_F(AdminRouting, FindsTheRouteByMethodAndPath) {
+    EXPECT_EQ(ask("GET", "/v1/users/u/devices/d").body, "GET");
+    EXPECT_EQ(ask("DELETE", "/v1/users/u/devices/d").body, "DELETE");
+}
+
+TEST_F(AdminRouting, GivesPartsOfThePathDecoded) {
+    ask("GET", "/v1/users/a%2Fb%3f%25/devices/..?x=1%20&flag&user=other", "body");
+    ASSERT_TRUE(asked_);
+    EXPECT_EQ((*asked_)["user"], "a/b?%");
+    EXPECT_EQ((*asked_)["device"], "..");
+    EXPECT_EQ((*asked_)["x"], "1 ");
+    EXPECT_TRUE(asked_->values.contains("flag"));
+    EXPECT_EQ((*asked_)["none"], "");
+    EXPECT_EQ(asked_->body, "body");
+}
+
+TEST_F(AdminRouting, EveryUserIdIsTheSameAfterEncodingAndDecoding) {
+    std::string id;
+    for (char c = '!'; c <= '~'; ++c) {
+        id += c;
+    }
+    ask("GET", "/v1/users/" + percent_encode(id) + "/devices/d");
+    ASSERT_TRUE(asked_);
+    EXPECT_EQ((*asked_)["user"], id);
+}
+
+TEST_F(AdminRouting, RefusesWhatItDoesNotKnow) {
+    for (const char* target : {"", "/", "/v1/users", "/v1/users/u/devices/", "/v1/users//devices/d",
+                               "/v1/users/u/devices/d/", "v1/users/u/devices/d", "?"}) {
+        EXPECT_EQ(ask("GET", target).status, 404) << target;
+    }
+    const auto wrong = ask("POST", "/v1/users/u/devices/d");
+    EXPECT_EQ(wrong.status, 405);
+    EXPECT_THAT(wrong.allow, ElementsAre("GET", "DELETE"));
+    EXPECT_THAT(wrong.body, HasSubstr("only GET and DELETE"));
+    for (const char* part : {"%", "%4", "%4g", "a%"}) {
+        EXPECT_EQ(ask("GET", std::string("/v1/users/") + part + "/devices/d").status, 400) << part;
+        EXPECT_EQ(ask("GET", std::string("/v1/users/u/devices/d?x=") + part).status, 400) << part;
+    }
+    EXPECT_FALSE(asked_);
+}
+
+TEST_F(AdminRouting, ARefusalIsJsonWhateverIsQuoted) {
+    EXPECT_EQ(refuse(404, "no \"x\"").body, "{\"errorCode\":404,\"message\":\"no \\\"x\\\"\"}\n");
+    EXPECT_THAT(refuse(400, "\xff").body, HasSubstr("errorCode"));
+}
+
+}  // namespace
+}  // namespace parley::parleyd

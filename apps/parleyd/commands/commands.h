@@ -1,0 +1,36 @@
+#pragma once
+
+#include "command.h"
+#include "io/acceptor.h"
+#include "parley/result.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+#include <vector>
+
+namespace parley::parleyd {
+
+// ---- the commands, by topic
+std::vector<CommandSpec> clock_commands();
+
+// All of them, in the order of docs/cli.md.
+std::vector<CommandSpec> all_commands();
+
+// ---- what commands are made of
+// One line on standard error.
+void complain(const std::string& problem);
+// The code that the process ends with after this error.
+int exit_code_of(const Error& error);
+
+// Asks the running server or, where there is none, opens the store in this process and asks the
+// same routes (admin/routes.h). What came of it is in the answer; errors are those of not getting
+// one.
+Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequest& request);
+
+// A whole command: asks, then prints the answer, as it came with --json, else by `print`. A refusal
+// is complained of and ends with 1.
+using PrintAnswer = void (*)(const nlohmann::ordered_json& answer);
+int ask_and_print(const CommandInput& input, const io::HttpRequest& request, PrintAnswer print);
+
+}  // namespace parley::parleyd
