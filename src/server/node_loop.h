@@ -24,12 +24,15 @@
 
 namespace parley::server {
 
-// What the loops of a node have in common. Constant once the node is made, but for `draining`.
+// What the loops of a node have in common. Constant once its loops run, but for `draining`.
 struct NodeCommon {
     NodeOptions options;
     std::unique_ptr<Authenticator> authenticator;
     Logger log;
     std::atomic<bool> draining{false};
+    Probes probes;
+    // The sum over all loops. Any thread.
+    Metrics::Values metrics() const;
     std::vector<std::unique_ptr<class NodeLoop>> loops;
 };
 

@@ -55,6 +55,7 @@ class Lane {
         wire::SubmitResult refusal;
         std::vector<mailbox::Appended> outcomes;
         std::optional<mailbox::Appended> sent;
+        Instant arrived{};
         bool finished() const;  // nothing is left to be stored
         bool accepted() const;  // by any recipient
     };

@@ -21,8 +21,8 @@ void Session::woken(const mailbox::Wake& wake, const std::shared_ptr<wire::Rende
     }
     in_flight_.push_back({wake.event.sequence, wake.event.at, event});
     position_ = wake.event.sequence;
-    loop_.metrics().add(Metric::events_delivered);
-    loop_.metrics().add(Metric::wakes_delivered);
+    loop_.metrics().add(Metric::told_live);
+    loop_.metrics().observe(Timing::durable_to_pushed, loop_.loop().now() - wake.durable_at);
     protocol_.deliver(std::span(&event, 1), position_);
     touch();
 }
@@ -55,7 +55,10 @@ void Session::pump() {
     limit.bytes = std::min(limit.bytes, std::max<std::size_t>(room.bytes, 1));
     loop_.metrics().add(Metric::reads);
     loop_.store().read(mailbox_, std::move(after), limit,
-                       [this_loop = &loop_, number = number_](Result<mailbox::Read> read) {
+                       [this_loop = &loop_, number = number_,
+                        asked = loop_.loop().now()](Result<mailbox::Read> read) {
+                           this_loop->metrics().observe(Timing::read,
+                                                        this_loop->loop().now() - asked);
                            if (Session* it = this_loop->find(number)) {
                                it->on_read(std::move(read));
                            }
@@ -102,7 +105,7 @@ void Session::deliver(const mailbox::Read& read) {
     }
     const bool moved = through > position_;
     if (moved) {
-        loop_.metrics().add(Metric::events_delivered, static_cast<std::int64_t>(events.size()));
+        loop_.metrics().add(Metric::told_read, static_cast<std::int64_t>(events.size()));
         position_ = through;
         protocol_.deliver(events, through);
         pump();
