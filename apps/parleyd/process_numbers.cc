@@ -18,8 +18,8 @@ namespace {
 
 constexpr Duration kEvery = std::chrono::seconds(5);
 
-// Field `number` of /proc/self/stat as proc(5) counts them, from the third on; the second, the name,
-// may hold anything. 0 where it cannot be read.
+// Field `number` of /proc/self/stat as proc(5) counts them, from the third on; the second, the
+// name, may hold anything. 0 where it cannot be read.
 std::int64_t stat_field(int number) {
     const auto text = read_file("/proc/self/stat", 4096);
     const auto name_end = text ? text->rfind(") ") : std::string::npos;
@@ -44,8 +44,8 @@ double seconds_of(clockid_t clock) {
 
 double start_time() {
     constexpr int kStarted = 22;  // ticks since the machine started
-    const double uptime = static_cast<double>(stat_field(kStarted)) /
-                          static_cast<double>(::sysconf(_SC_CLK_TCK));
+    const double uptime =
+        static_cast<double>(stat_field(kStarted)) / static_cast<double>(::sysconf(_SC_CLK_TCK));
     return seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + uptime;
 }
 

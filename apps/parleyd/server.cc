@@ -7,6 +7,7 @@
 #include "process.h"
 #include "table.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@ constexpr std::uint64_t kOtherDescriptors = 1024;
 constexpr std::size_t kAdminConnections = 64;
 // Of a command on control.sock: a backup may take long.
 constexpr std::chrono::hours kAdminPatience{6};
+constexpr int kBackgroundNice = 10;
 
 // Nothing may be said after a write whose outcome nobody knows: the process ends here and now,
 // before any answer that waits can leave. The next start reads what the disk really has.
@@ -44,8 +46,8 @@ asio::ListenOptions listen_at(const Address& address) {
 
 }  // namespace
 
-Server::Server(const Settings& settings, std::uint64_t descriptors, LogSink& log)
-    : settings_(settings), descriptors_(descriptors), log_(log) {}
+Server::Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log)
+    : settings_(settings), descriptors_(descriptors), sink_(log), log_(log) {}
 
 Server::~Server() {
     stop();
@@ -75,6 +77,7 @@ Result<void> Server::open() {
     }
     PARLEY_CHECK(open_store());
     open_node(std::move(application));
+    open_watching();
     PARLEY_CHECK(open_administration());
     PARLEY_CHECK(open_public());
     return {};
@@ -137,6 +140,20 @@ void Server::open_node(server::Application application) {
                                            std::move(places), clock_, entropy_, log_);
 }
 
+void Server::open_watching() {
+    background_ = std::make_unique<asio::AsioLoop>();
+    Watching::Parts parts;
+    parts.store_loop = store_loop_.get();
+    for (const auto& loop : loops_) {
+        parts.loops.push_back(loop.get());
+    }
+    parts.background = background_.get();
+    parts.store = store_.get();
+    parts.log = &sink_;
+    watching_ = std::make_unique<Watching>(std::move(parts));
+    node_->set_probes(watching_->probes());
+}
+
 Result<void> Server::open_public() {
     asio::ListenOptions options = listen_at(settings_.listen);
     const std::size_t frame = settings_.node.limits.frame_bytes;
@@ -194,6 +211,11 @@ void Server::run() {
                   {{"open_files", descriptors_}, {"connections", connection_limit()}});
     }
     threads_.emplace_back([this] { store_loop_->run(); });
+    threads_.emplace_back([this] {
+        // Only this thread's: its work waits behind all other.
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBackgroundNice);
+        background_->run();
+    });
     for (const auto& loop : loops_) {
         threads_.emplace_back([&loop] { loop->run(); });
     }
@@ -238,6 +260,9 @@ std::optional<Address> Server::administration() const {
 void Server::stop() {
     if (store_loop_) {
         store_loop_->stop();
+    }
+    if (background_) {
+        background_->stop();
     }
     for (const auto& loop : loops_) {
         loop->stop();

@@ -41,6 +41,9 @@ void Watching::write(MetricsText& text, Instant now) const {
     parts_.store->write_metrics(text, now);
     asio::write_traffic(parts_.loops, text);
     write_loops(text, now);
+    text.counter("parley_log_lines_suppressed_total",
+                 "Log lines that were counted instead of written because they repeat.",
+                 parts_.log->suppressed());
     process_.write(text);
 }
 

@@ -5,6 +5,7 @@
 #include "process_numbers.h"
 #include "server/node.h"
 #include "server/pulse.h"
+#include "stderr_log.h"
 
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@ class Watching {
         std::vector<asio::AsioLoop*> loops;  // of connections
         asio::AsioLoop* background = nullptr;
         mailbox::LogStore* store = nullptr;
+        const StderrLog* log = nullptr;
     };
     explicit Watching(Parts parts);
 

@@ -8,6 +8,7 @@
 #include "mailbox/store.h"
 #include "server/authenticator.h"
 #include "server/deadlines.h"
+#include "server/message_log.h"
 #include "server/metrics.h"
 #include "server/node.h"
 #include "server/receipts.h"
@@ -78,6 +79,7 @@ class NodeLoop final : public io::ChannelHandler {
     Users& users() { return users_; }
     Receipts& receipts() { return receipts_; }
     Metrics& metrics() { return metrics_; }
+    const MessageLog& messages() const { return messages_; }
 
   private:
     void end_turn();
@@ -93,6 +95,7 @@ class NodeLoop final : public io::ChannelHandler {
     // gone.
     std::shared_ptr<bool> alive_;
     Metrics metrics_;
+    const MessageLog messages_;
     Watches watches_;
     Router router_;
     Users users_;

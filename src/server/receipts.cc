@@ -249,6 +249,7 @@ void Receipts::Line::on_appended(const std::vector<mailbox::Appended>& outcomes)
             owner_.metrics_.add(mailbox::is_held(outcome) ? Metric::receipts_appended
                                                           : Metric::receipts_refused);
             owner_.metrics_.add(Metric::receipts_waiting, -1);
+            owner_.messages_.receipted(*open_[i].bytes, open_[i].mailbox, outcomes[i]);
             if (outcome == mailbox::Outcome::stored) {
                 owner_.metrics_.add(Metric::events_delivered);
             }
@@ -338,7 +339,7 @@ void Receipts::Line::rest() {
 
 Receipts::Receipts(io::Loop& loop, mailbox::Store& store, Options options, Metrics& metrics,
                    Logger log)
-    : loop_(loop), store_(store), options_(options), metrics_(metrics), log_(log) {}
+    : loop_(loop), store_(store), options_(options), metrics_(metrics), log_(log), messages_(log) {}
 
 Receipts::~Receipts() = default;
 

@@ -60,7 +60,9 @@ std::uint32_t Lane::submit(wire::Submit submit) {
     if (prepared) {
         item.submission = std::move(prepared).value();
         item.outcomes.resize(item.submission->open.size());
+        router_.messages_.received(id, number_, sender_, item.outcomes.size());
     } else {
+        router_.messages_.refused(id, prepared.error().description);
         item.refusal = refusal_of(id, prepared.error());
     }
     const auto recipients =
@@ -338,6 +340,9 @@ void Lane::finish() {
 
 // At the end of an item, however it ends.
 void Lane::count(const Item& item) {
+    if (router_.messages_.on()) {
+        log(item);
+    }
     Metrics& metrics = router_.metrics_;
     for (const mailbox::Appended& appended : item.outcomes) {
         if (mailbox::is_final(appended.outcome)) {
@@ -357,6 +362,21 @@ void Lane::count(const Item& item) {
                                                               : Metric::submissions_refused);
     if (item.submission != nullptr) {
         metrics.observe(Timing::accept_to_durable, router_.loop_.now() - item.arrived);
+    }
+}
+
+void Lane::log(const Item& item) const {
+    if (item.submission == nullptr) {
+        return;
+    }
+    const Submission& submission = *item.submission;
+    const MessageId& message = submission.message.message_id;
+    for (std::size_t i = 0; i < item.outcomes.size(); ++i) {
+        router_.messages_.answered(message, {sender_.application, submission.open[i]},
+                                   item.outcomes[i]);
+    }
+    if (item.sent) {
+        router_.messages_.sent(message, sender_, *item.sent);
     }
 }
 

@@ -228,9 +228,12 @@ void Session::on_head(Result<mailbox::Head> head) {
     protocol_.welcome(welcome, messaging_, ends_);
     count_session(1);
     loop_.metrics().add(Metric::sessions_opened);
-    loop_.common().log.debug(
-        "session.opened",
-        {{"session", number_}, {"id", welcome.session_id}, {"resumed", accepted}});
+    if (loop_.messages().on()) {
+        loop_.common().log.debug("session.opened", {{"session", number_},
+                                                    {"id", welcome.session_id},
+                                                    {"mailbox", log_name(mailbox_)},
+                                                    {"resumed", accepted}});
+    }
     // A cursor acknowledges like an Ack (R21), but what lies under it is not known here.
     if (messaging_ && acked_ > mark_) {
         loop_.at_home(mailbox_, [mailbox = mailbox_, to = acked_](NodeLoop& home) {

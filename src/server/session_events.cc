@@ -24,6 +24,7 @@ void Session::woken(const mailbox::Wake& wake, const std::shared_ptr<wire::Rende
     loop_.metrics().add(Metric::told_live);
     loop_.metrics().observe(Timing::durable_to_pushed, loop_.loop().now() - wake.durable_at);
     protocol_.deliver(std::span(&event, 1), position_);
+    loop_.messages().pushed(*wake.event.bytes, wake.event.sequence, number_, mailbox_);
     touch();
 }
 
@@ -101,6 +102,7 @@ void Session::deliver(const mailbox::Read& read) {
         room.events -= 1;
         room.bytes -= std::min(room.bytes, (*event)->bytes(encoding_).size());
         in_flight_.push_back({stored.sequence, stored.at, *event});
+        loop_.messages().pushed(*stored.bytes, stored.sequence, number_, mailbox_);
         events.push_back(std::move(*event));
     }
     const bool moved = through > position_;
@@ -123,6 +125,7 @@ void Session::acknowledge(Sequence sequence) {
         if (!end->event->receipt()) {
             continue;
         }
+        loop_.messages().acknowledged(end->event->receipt()->message_id, end->sequence, number_);
         acknowledgement.received.push_back({end->sequence, end->at, *end->event->receipt()});
     }
     in_flight_.erase(in_flight_.begin(), end);

@@ -8,7 +8,7 @@
 namespace parley::asio {
 namespace {
 
-std::int64_t sum(std::span<AsioLoop* const> loops, Tally Traffic::*tally) {
+std::int64_t sum(std::span<AsioLoop* const> loops, Tally Traffic::* tally) {
     std::int64_t all = 0;
     for (AsioLoop* loop : loops) {
         all += (loop->core().traffic.*tally).value();
@@ -19,7 +19,7 @@ std::int64_t sum(std::span<AsioLoop* const> loops, Tally Traffic::*tally) {
 }  // namespace
 
 void write_traffic(std::span<AsioLoop* const> loops, MetricsText& text) {
-    const auto counter = [&](std::string_view name, std::string_view help, Tally Traffic::*tally) {
+    const auto counter = [&](std::string_view name, std::string_view help, Tally Traffic::* tally) {
         text.counter(name, help, sum(loops, tally));
     };
     counter("parley_received_bytes_total", "Bytes of WebSocket connections that came, inside TLS.",
