@@ -2,6 +2,7 @@
 
 #include "adapters/asio/acceptor.h"
 #include "admin/routes.h"
+#include "admin/trace.h"
 #include "application_file.h"
 #include "base/try.h"
 #include "process.h"
@@ -192,6 +193,18 @@ void Server::make_router(io::RequestHandler* rest) {
     admin_router_ = std::make_unique<AdminRouter>(rest);
     const AdminParts parts{*store_};
     add_clock_routes(*admin_router_, parts);
+    // Without a server there is one loop, and nobody to wait for it.
+    io::Loop& requests = background_ ? *loops_.front() : *store_loop_;
+    io::Loop& background = background_ ? *background_ : *store_loop_;
+    background_door_ = store_->door(background);
+    TraceParts trace{requests, background, *background_door_, [this] { return application_keys(); },
+                     !background_};
+    add_trace_routes(*admin_router_, std::move(trace));
+}
+
+std::vector<ApplicationKey> Server::application_keys() const {
+    auto application = read_application(folder_->application_file(), settings_.node.issuer_prefix);
+    return application ? std::vector{application->key} : std::vector<ApplicationKey>();
 }
 
 std::uint32_t Server::connection_limit() const {

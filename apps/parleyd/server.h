@@ -64,6 +64,7 @@ class Server {
     Result<void> open_administration();
     // `rest` may be null.
     void make_router(io::RequestHandler* rest);
+    std::vector<ApplicationKey> application_keys() const;
     std::uint32_t connection_limit() const;
     void stop();
 
@@ -83,6 +84,7 @@ class Server {
     std::unique_ptr<mailbox::Table> table_;
     std::unique_ptr<mailbox::LogStore> store_;
     std::unique_ptr<server::Node> node_;
+    std::unique_ptr<mailbox::Store> background_door_;
     std::unique_ptr<Watching> watching_;
     std::unique_ptr<AdminRouter> admin_router_;
     std::shared_ptr<asio::TlsServer> tls_;

@@ -94,6 +94,10 @@ class Door final : public Store {
               Done<Result<Read>> done) override {
         answer(std::move(done), read_events(*shared_, mailbox, after, limit));
     }
+    void find(const MailboxId& mailbox, const AppendKey& key,
+              Done<Result<std::optional<Found>>> done) override {
+        answer(std::move(done), find_event(*shared_, mailbox, key));
+    }
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         request(MarkWork{mailbox, sequence, std::move(done)}, 0);
     }

@@ -206,6 +206,18 @@ const MessageId& message_id_of(const Event& event) {
     return delivered != nullptr ? delivered->message_id : none;
 }
 
+Result<std::vector<UserId>> recipients_of(std::string_view body) {
+    v1::Message message;
+    if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+        return corrupt("its body cannot be parsed");
+    }
+    std::vector<UserId> recipients;
+    for (std::string& id : *message.mutable_recipient_ids()) {
+        recipients.emplace_back(std::move(id));
+    }
+    return recipients;
+}
+
 std::string_view kind_name(const Event& event) {
     constexpr std::array<std::string_view, 4> kNames{"unknown", "incoming", "sent", "delivered"};
     return kNames[event.kind.index()];

@@ -39,6 +39,8 @@ Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored);
 Result<Event> decode_stored(std::string_view stored);
 // Of an event that decode_stored() gave; empty for a kind of a later version.
 const MessageId& message_id_of(const Event& event);
+// Whom the message of this body is for. An error: the bytes are not a body's.
+Result<std::vector<UserId>> recipients_of(std::string_view body);
 // "incoming", "sent", "delivered", "unknown".
 std::string_view kind_name(const Event& event);
 
