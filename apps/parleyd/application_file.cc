@@ -42,6 +42,15 @@ std::string make_key(io::Entropy& entropy) {
     return key;
 }
 
+// On one line and not longer than a line.
+std::string shown(std::string_view text) {
+    constexpr std::size_t kShown = 200;
+    std::string line(text.substr(0, kShown));
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
+    return line;
+}
+
 // No token can name another one (protocol/token.h).
 bool is_key(std::string_view key) {
     return !key.empty() && key.size() <= kIdCharacters &&
@@ -78,10 +87,11 @@ Result<server::Application> read_application(const std::string& path,
         return malformed(path, "\"applicationSecret\" is not base64");
     }
     if (const std::string wanted = std::string(issuer_prefix) + key; issuer != wanted) {
-        return unexpected(make_error(
-            ErrorCode::invalid_argument,
-            path + ": \"issuer\" is " + issuer + ", but tokens.issuer_prefix and the key make " +
-                wanted + ": set tokens.issuer_prefix to what the issuer begins with"));
+        return unexpected(
+            make_error(ErrorCode::invalid_argument,
+                       path + ": \"issuer\" is " + shown(issuer) +
+                           ", but tokens.issuer_prefix and the key make " + wanted +
+                           ": set tokens.issuer_prefix to what the issuer begins with"));
     }
     return server::Application{ApplicationKey(key), {secret}};
 }

@@ -92,6 +92,8 @@ TEST_F(Folder, ABrokenApplicationFileIsNamedAndNeverReplaced) {
         {R"({"applicationKey": "a b", "applicationSecret": "AAAA", "issuer": "i"})", "URL-safe"},
         {R"({"applicationKey": "k", "applicationSecret": "s3cr!t", "issuer": "i"})", "not base64"},
         {R"({"applicationKey": "k", "applicationSecret": "", "issuer": "i"})", "not base64"},
+        {R"({"applicationKey": "k", "applicationSecret": "AAAA", "issuer": "//o\nther"})",
+         "//o?ther"},
         {R"({"applicationKey": "k", "applicationSecret": "AAAA", "issuer": "//other/k"})",
          "tokens.issuer_prefix"},
     };

@@ -12,6 +12,18 @@ namespace parley::parleyd {
 namespace {
 
 constexpr std::size_t kLargestFile = 1024 * 1024;
+// A key cannot go over a line, so this bounds how deep a.b.c may nest: tables are walked, and freed
+// by the library, one inside the other.
+constexpr std::size_t kLongestLine = 4096;
+
+// On one line and not longer than a line, whatever it was: no key that we know is changed by this.
+std::string printable(std::string_view text, std::size_t most = 80) {
+    std::string shown(text.substr(0, most));
+    std::replace_if(
+        shown.begin(), shown.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; },
+        '?');
+    return shown + (text.size() > most ? "..." : "");
+}
 
 std::string_view kind_of(const toml::node& node) {
     switch (node.type()) {
@@ -28,6 +40,18 @@ std::string_view kind_of(const toml::node& node) {
     }
 }
 
+// The number of the first line that is longer, or 0.
+std::size_t first_line_beyond(std::string_view text, std::size_t bytes) {
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::size_t size = std::min(text.find('\n'), text.size());
+        if (size > bytes) {
+            return number;
+        }
+        text.remove_prefix(std::min(size + 1, text.size()));
+    }
+    return 0;
+}
+
 struct Line {
     toml::source_index number;
     Given given;
@@ -38,7 +62,7 @@ struct Line {
 void collect(const toml::table& table, const std::string& prefix, const std::string& path,
              std::vector<Line>& lines, std::vector<std::string>& problems) {
     for (const auto& [name, node] : table) {
-        const std::string key = prefix + std::string(name.str());
+        const std::string key = printable(prefix + std::string(name.str()));
         const auto number = name.source().begin.line;
         const std::string where = fmt::format("{}:{}", path, number);
         if (const auto* inner = node.as_table()) {
@@ -61,6 +85,11 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
 
 SettingsFile parse_settings_file(std::string_view text, const std::string& path) {
     SettingsFile file;
+    if (const std::size_t line = first_line_beyond(text, kLongestLine); line != 0) {
+        file.problems.push_back(
+            fmt::format("{}:{}: this line is longer than {} bytes", path, line, kLongestLine));
+        return file;
+    }
     try {
         const toml::table table = toml::parse(text, path);
         std::vector<Line> lines;
@@ -71,10 +100,9 @@ SettingsFile parse_settings_file(std::string_view text, const std::string& path)
             file.given.push_back(std::move(line.given));
         }
     } catch (const toml::parse_error& error) {
-        std::string what(error.description());
-        std::replace(what.begin(), what.end(), '\n', ' ');
-        file.problems.push_back(
-            fmt::format("{}:{}: this is not TOML: {}", path, error.source().begin.line, what));
+        file.problems.push_back(fmt::format("{}:{}: this is not TOML: {}", path,
+                                            error.source().begin.line,
+                                            printable(error.description(), 300)));
     }
     return file;
 }

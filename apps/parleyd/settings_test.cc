@@ -215,6 +215,31 @@ TEST(Settings, TheExampleFileNamesEveryKeyWithItsDefault) {
     }
 }
 
+TEST(Settings, AProblemIsOneShortLineWhateverTheFileHolds) {
+    const std::string files[] = {"\"a\\nb\" = 1\n", std::string(3000, 'k') + " = 1\n",
+                                 "a = \"\\u001b[31m\"\n", "a = '\x01'\n"};
+    for (const std::string& file : files) {
+        const SettingsFile read = parse_settings_file(file, "p.toml");
+        const Loaded loaded = load_settings(read.given, read.problems, {}, {});
+        ASSERT_EQ(loaded.problems.size(), 1u) << file;
+        EXPECT_THAT(loaded.problems[0], testing::StartsWith("p.toml:1: "));
+        EXPECT_LT(loaded.problems[0].size(), 500u);
+        for (const char c : loaded.problems[0]) {
+            EXPECT_GE(static_cast<unsigned char>(c), ' ') << file;
+        }
+    }
+}
+
+// A library that frees what it read one inside the other would need a stack as deep.
+TEST(Settings, KeysDoNotNestDeeperThanALineIsLong) {
+    std::string deep = "\nthreads = 1\na";
+    for (int i = 0; i < 500'000; ++i) {
+        deep += ".a";
+    }
+    EXPECT_THAT(parse_settings_file(deep + " = 1\n", "p.toml").problems,
+                ElementsAre("p.toml:3: this line is longer than 4096 bytes"));
+}
+
 TEST(Settings, AFileThatCannotBeReadIsOneLine) {
     const std::string missing = testing::TempDir() + "/no-such-file.toml";
     EXPECT_THAT(read_settings_file(missing).problems,
