@@ -11,7 +11,7 @@ BUILD = cmake --build build/$(1) --parallel $(JOBS) $(if $(2),--target $(2))
 CTEST = ctest --test-dir build/$(1) --output-on-failure --no-label-summary -j $(JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test debug release asan tsan format format-check tidy sim bench fuzz mutants install packages clean
+.PHONY: help run test debug release asan tsan format format-check tidy sim bench fuzz mutants install package package-test packages clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,14 @@ mutants: packages ## break the code on purpose and see that the tests notice
 install: packages configure-release ## install programs, library and headers below PREFIX (/usr/local)
 	@$(call BUILD,release,parley_installed)
 	@cmake --install build/release --prefix $(PREFIX)
+
+package: packages packages-package configure-release ## make the Debian packages, in build/release
+	@$(call BUILD,release,parleyd parley)
+	@cd build/release && cpack -G DEB >package.log 2>&1 || { cat package.log; exit 1; }
+	@ls build/release/*.deb
+
+package-test: package packages-package-test ## install, use, upgrade, remove and purge the packages in a fresh Debian (root)
+	@tools/package_test.sh build/release
 
 packages: ## install the Debian packages that the build needs, if any is missing
 	@tools/packages.sh build
