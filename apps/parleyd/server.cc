@@ -2,11 +2,13 @@
 
 #include "adapters/asio/acceptor.h"
 #include "admin/routes.h"
+#include "admin/trace.h"
 #include "application_file.h"
 #include "base/try.h"
 #include "process.h"
 #include "table.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +25,7 @@ constexpr std::uint64_t kOtherDescriptors = 1024;
 constexpr std::size_t kAdminConnections = 64;
 // Of a command on control.sock: a backup may take long.
 constexpr std::chrono::hours kAdminPatience{6};
+constexpr int kBackgroundNice = 10;
 
 // Nothing may be said after a write whose outcome nobody knows: the process ends here and now,
 // before any answer that waits can leave. The next start reads what the disk really has.
@@ -44,8 +47,8 @@ asio::ListenOptions listen_at(const Address& address) {
 
 }  // namespace
 
-Server::Server(const Settings& settings, std::uint64_t descriptors, LogSink& log)
-    : settings_(settings), descriptors_(descriptors), log_(log) {}
+Server::Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log)
+    : settings_(settings), descriptors_(descriptors), sink_(log), log_(log) {}
 
 Server::~Server() {
     stop();
@@ -75,6 +78,7 @@ Result<void> Server::open() {
     }
     PARLEY_CHECK(open_store());
     open_node(std::move(application));
+    open_watching();
     PARLEY_CHECK(open_administration());
     PARLEY_CHECK(open_public());
     return {};
@@ -137,6 +141,20 @@ void Server::open_node(server::Application application) {
                                            std::move(places), clock_, entropy_, log_);
 }
 
+void Server::open_watching() {
+    background_ = std::make_unique<asio::AsioLoop>();
+    Watching::Parts parts;
+    parts.store_loop = store_loop_.get();
+    for (const auto& loop : loops_) {
+        parts.loops.push_back(loop.get());
+    }
+    parts.background = background_.get();
+    parts.store = store_.get();
+    parts.log = &sink_;
+    watching_ = std::make_unique<Watching>(std::move(parts));
+    node_->set_probes(watching_->probes());
+}
+
 Result<void> Server::open_public() {
     asio::ListenOptions options = listen_at(settings_.listen);
     const std::size_t frame = settings_.node.limits.frame_bytes;
@@ -175,6 +193,18 @@ void Server::make_router(io::RequestHandler* rest) {
     admin_router_ = std::make_unique<AdminRouter>(rest);
     const AdminParts parts{*store_};
     add_clock_routes(*admin_router_, parts);
+    // Without a server there is one loop, and nobody to wait for it.
+    io::Loop& requests = background_ ? *loops_.front() : *store_loop_;
+    io::Loop& background = background_ ? *background_ : *store_loop_;
+    background_door_ = store_->door(background);
+    TraceParts trace{requests, background, *background_door_, [this] { return application_keys(); },
+                     !background_};
+    add_trace_routes(*admin_router_, std::move(trace));
+}
+
+std::vector<ApplicationKey> Server::application_keys() const {
+    auto application = read_application(folder_->application_file(), settings_.node.issuer_prefix);
+    return application ? std::vector{application->key} : std::vector<ApplicationKey>();
 }
 
 std::uint32_t Server::connection_limit() const {
@@ -194,6 +224,11 @@ void Server::run() {
                   {{"open_files", descriptors_}, {"connections", connection_limit()}});
     }
     threads_.emplace_back([this] { store_loop_->run(); });
+    threads_.emplace_back([this] {
+        // Only this thread's: its work waits behind all other.
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBackgroundNice);
+        background_->run();
+    });
     for (const auto& loop : loops_) {
         threads_.emplace_back([&loop] { loop->run(); });
     }
@@ -238,6 +273,9 @@ std::optional<Address> Server::administration() const {
 void Server::stop() {
     if (store_loop_) {
         store_loop_->stop();
+    }
+    if (background_) {
+        background_->stop();
     }
     for (const auto& loop : loops_) {
         loop->stop();

@@ -11,6 +11,8 @@
 #include "mailbox/table.h"
 #include "server/node.h"
 #include "settings.h"
+#include "stderr_log.h"
+#include "watching.h"
 
 #include <memory>
 #include <string>
@@ -29,7 +31,7 @@ namespace parley::parleyd {
 class Server {
   public:
     // `log` outlives the server. The descriptor limit bounds the connections.
-    Server(const Settings& settings, std::uint64_t descriptors, LogSink& log);
+    Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log);
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
     ~Server();
@@ -47,7 +49,7 @@ class Server {
     // Reads the certificate again; without TLS no effect. On an error the old one stays.
     Result<void> reload_certificate();
 
-    // Every loop that has a thread. After open(); they live as long as the server.
+    // Every loop that serves. After open(); they live as long as the server.
     std::vector<io::Loop*> loops() const;
     // With the real ports. After open().
     Address listening() const;
@@ -57,15 +59,18 @@ class Server {
     Result<void> open_folder();
     Result<void> open_store();
     void open_node(server::Application application);
+    void open_watching();
     Result<void> open_public();
     Result<void> open_administration();
     // `rest` may be null.
     void make_router(io::RequestHandler* rest);
+    std::vector<ApplicationKey> application_keys() const;
     std::uint32_t connection_limit() const;
     void stop();
 
     const Settings settings_;
     const std::uint64_t descriptors_;
+    const StderrLog& sink_;
     const Logger log_;
 
     // In the order of dependence: what stands below uses what stands above.
@@ -74,9 +79,13 @@ class Server {
     std::unique_ptr<DataFolder> folder_;
     std::unique_ptr<asio::AsioLoop> store_loop_;
     std::vector<std::unique_ptr<asio::AsioLoop>> loops_;
+    // For what may take its time: nobody's message waits for it.
+    std::unique_ptr<asio::AsioLoop> background_;
     std::unique_ptr<mailbox::Table> table_;
     std::unique_ptr<mailbox::LogStore> store_;
     std::unique_ptr<server::Node> node_;
+    std::unique_ptr<mailbox::Store> background_door_;
+    std::unique_ptr<Watching> watching_;
     std::unique_ptr<AdminRouter> admin_router_;
     std::shared_ptr<asio::TlsServer> tls_;
     std::unique_ptr<io::Acceptor> public_;

@@ -126,6 +126,8 @@ void StderrLog::write(LogLevel level, std::string_view event, const std::vector<
     print_suppressed(suppressed);
     if (passes) {
         print(level, event, fields);
+    } else {
+        suppressed_.fetch_add(1, std::memory_order_relaxed);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "settings.h"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,6 +39,8 @@ class StderrLog final : public LogSink {
 
     // Any thread.
     void set_level(LogLevel level);
+    // Lines that were held back, ever. Any thread.
+    std::int64_t suppressed() const { return suppressed_.load(std::memory_order_relaxed); }
 
   private:
     void print(LogLevel level, std::string_view event, const std::vector<LogField>& fields);
@@ -46,6 +49,7 @@ class StderrLog final : public LogSink {
     std::atomic<LogLevel> level_;
     const LogFormat format_;
     std::unique_ptr<spdlog::logger> logger_;
+    std::atomic<std::int64_t> suppressed_ = 0;
     std::mutex mutex_;  // guards limit_
     LogLimit limit_;
 };

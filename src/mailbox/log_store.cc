@@ -94,6 +94,10 @@ class Door final : public Store {
               Done<Result<Read>> done) override {
         answer(std::move(done), read_events(*shared_, mailbox, after, limit));
     }
+    void find(const MailboxId& mailbox, const AppendKey& key,
+              Done<Result<std::optional<Found>>> done) override {
+        answer(std::move(done), find_event(*shared_, mailbox, key));
+    }
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         request(MarkWork{mailbox, sequence, std::move(done)}, 0);
     }
@@ -216,6 +220,18 @@ class LogStoreOnTable final : public LogStore {
                 writer_.confirm_clock();
             }
         });
+    }
+    void write_metrics(MetricsText& text, Instant now) const override {
+        shared_->metrics.write(text, now);
+        text.gauge(
+            "parley_store_waiting_requests", "Requests that wait for the store's writer.",
+            static_cast<std::int64_t>(shared_->waiting_requests.load(std::memory_order_relaxed)));
+        text.gauge(
+            "parley_store_waiting_bytes", "Bytes of the requests that wait for the writer.",
+            static_cast<std::int64_t>(shared_->waiting_bytes.load(std::memory_order_relaxed)));
+        text.gauge("parley_store_clock_held",
+                   "1 while the store's time does not follow the wall clock after a leap.",
+                   std::int64_t{!shared_->following.load(std::memory_order_relaxed)});
     }
 
   private:

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/prometheus.h"
 #include "io/clock.h"
 #include "io/loop.h"
 #include "mailbox/store.h"
@@ -47,6 +48,8 @@ class LogStore {
     virtual void drain(Task done) = 0;
     // An operator says that the wall clock is right (R17). Any thread.
     virtual void confirm_clock() = 0;
+    // What it counts. `now` is of a loop with the same clock. Any thread.
+    virtual void write_metrics(MetricsText& text, Instant now) const = 0;
 };
 
 }  // namespace parley::mailbox

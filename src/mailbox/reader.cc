@@ -220,6 +220,23 @@ Result<Read> read_events(StoreShared& shared, const MailboxId& id,
     }
 }
 
+Result<std::optional<Found>> find_event(StoreShared& shared, const MailboxId& id,
+                                        const AppendKey& key) {
+    const MailboxKey mailbox = mailbox_key(id);
+    PARLEY_TRY(const auto known, shared.table.get(Space::keys, append_key(mailbox, key)));
+    if (!known) {
+        return std::optional<Found>();
+    }
+    PARLEY_TRY(const KeyRecord record, decode_key(*known));
+    // Keys may outlive their events (retention, an erase).
+    PARLEY_TRY(const auto event,
+               shared.table.get(Space::events, event_key(mailbox, record.sequence)));
+    if (!event || record.at < shared.now() - shared.retention) {
+        return std::optional<Found>();
+    }
+    return std::optional(Found{Sequence(record.sequence), record.at});
+}
+
 Result<UserState> read_user(StoreShared& shared, const MailboxId& id) {
     PARLEY_TRY(const auto record, load_user(shared.table, id));
     if (!record) {

@@ -38,6 +38,8 @@ Result<std::optional<std::uint64_t>> first_since(Table& table, const MailboxKey&
 Result<Head> read_head(StoreShared& shared, const MailboxId& id);
 Result<Read> read_events(StoreShared& shared, const MailboxId& id,
                          const std::optional<Cursor>& after, ReadLimit limit);
+Result<std::optional<Found>> find_event(StoreShared& shared, const MailboxId& id,
+                                        const AppendKey& key);
 Result<UserState> read_user(StoreShared& shared, const MailboxId& id);
 Result<std::vector<DeviceSeen>> read_devices(Table& table, const MailboxKey& mailbox);
 Result<std::vector<UserId>> list_users(Table& table, const ApplicationKey& application,

@@ -97,6 +97,11 @@ struct Read {
                          // the reading began at the start
 };
 
+struct Found {
+    Sequence sequence;
+    WallTime at{};
+};
+
 struct DeviceSeen {
     DeviceId device;
     WallTime last_seen{};
@@ -153,6 +158,10 @@ class Store {
     // Retained events after the cursor; none: from the start. Errors: server_error.
     virtual void read(const MailboxId& mailbox, std::optional<Cursor> after, ReadLimit limit,
                       Done<Result<Read>> done) = 0;
+    // The event that was appended under this key, by the key alone; nothing if there was none, or
+    // it is gone. For operators. Errors: server_error.
+    virtual void find(const MailboxId& mailbox, const AppendKey& key,
+                      Done<Result<std::optional<Found>>> done) = 0;
     // Moves the receipt mark forward, durably; backwards or beyond the head has no effect.
     virtual void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) = 0;
 

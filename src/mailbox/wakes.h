@@ -29,6 +29,7 @@ struct Wake {
     Sequence previous;  // the mailbox's newest before this event: who stands exactly there may
                         // deliver without reading
     StoredEvent event;
+    Instant durable_at{};  // by the store's loop
 };
 
 // Tells watchers of a mailbox that it grew. In-process: nothing is lost.

@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "mailbox/log_store.h"
 #include "mailbox/store.h"
+#include "mailbox/store_metrics.h"
 #include "mailbox/table.h"
 
 #include <atomic>
@@ -108,6 +109,7 @@ struct StoreShared {
     // What waits for the writer, over all doors.
     std::atomic<std::size_t> waiting_requests = 0;
     std::atomic<std::size_t> waiting_bytes = 0;
+    StoreMetrics metrics;  // written by the writer
 
     // Any thread. Never goes backwards.
     WallTime now();

@@ -164,9 +164,15 @@ void Writer::start_batch() {
         return;
     }
     Commit commit = std::move(flight.batch->commit);
+    flight.began = shared_->loop.now();
+    for (const Put& put : commit.puts) {
+        flight.bytes += put.key.size() + put.value.size();
+    }
+    shared_->metrics.under_way_since.set(flight.began.time_since_epoch().count());
     shared_->table.commit(std::move(commit), [this, alive = alive_, flight = std::move(flight)](
                                                  Result<void> outcome) mutable {
         if (*alive) {
+            count(flight, outcome);
             finish_batch(std::move(flight), outcome);
             advance();
         }
@@ -221,6 +227,24 @@ std::vector<Work> Writer::choose_marks() {
                              std::make_move_iterator(marks_.begin() + count));
     marks_.erase(marks_.begin(), marks_.begin() + count);
     return chosen;
+}
+
+// A commit came back.
+void Writer::count(Flight& flight, const Result<void>& outcome) {
+    StoreMetrics& metrics = shared_->metrics;
+    const Instant now = shared_->loop.now();
+    metrics.under_way_since.set(0);
+    metrics.commit_seconds.observe(now - flight.began);
+    if (!outcome) {
+        metrics.commits_refused.add();
+        return;
+    }
+    metrics.commits.add();
+    metrics.bytes.add(static_cast<std::int64_t>(flight.bytes));
+    metrics.events_per_commit.observe(static_cast<std::int64_t>(flight.batch->wakes.size()));
+    for (Wake& wake : flight.batch->wakes) {
+        wake.durable_at = now;
+    }
 }
 
 void Writer::finish_batch(Flight flight, const Result<void>& outcome) {

@@ -30,6 +30,8 @@ class Writer {
     // A batch on its way.
     struct Flight {
         std::unique_ptr<Batch> batch;
+        Instant began{};        // its commit was given to the table
+        std::size_t bytes = 0;  // of the commit
         std::size_t works = 0;  // at the front of queue_, all of them through but perhaps the last
         std::vector<Work> marks;
         std::optional<ClockRecord> clock;
@@ -50,6 +52,7 @@ class Writer {
     std::vector<Work> choose_marks();
     void add_housekeeping(Flight& flight);
     void finish_batch(Flight flight, const Result<void>& outcome);
+    void count(Flight& flight, const Result<void>& outcome);
     void adopt_clock(const ClockRecord& clock);
     void answer_works(Flight& flight, const std::optional<Error>& error);
     void answer(Work& work, const std::optional<Error>& error);

@@ -29,14 +29,15 @@ io::HttpResponse state(int status, std::string_view word, std::string_view why) 
     return response;
 }
 
-io::HttpResponse metrics_page(const NodeCommon& common) {
-    Metrics::Values sums{};
-    for (const auto& loop : common.loops) {
-        loop->metrics().add_to(sums);
+io::HttpResponse metrics_page(const NodeCommon& common, Instant now) {
+    MetricsText text;
+    write(common.metrics(), text);
+    if (common.probes.metrics) {
+        common.probes.metrics(text, now);
     }
     io::HttpResponse response;
     response.content_type = "text/plain; version=0.0.4";
-    response.body = to_prometheus(sums);
+    response.body = text.text();
     return response;
 }
 
@@ -55,10 +56,12 @@ void HttpSide::handle(const io::HttpRequest& request, Done done) {
         return done(std::move(response));
     }
     if (path == "/healthz") {
-        return done(state(200, "alive", ""));
+        const auto& unhealthy = loop_.common().probes.unhealthy;
+        const auto why = unhealthy ? unhealthy(loop_.loop().now()) : std::nullopt;
+        return done(why ? state(503, "stuck", *why) : state(200, "alive", ""));
     }
     if (is_metrics) {
-        return done(metrics_page(loop_.common()));
+        return done(metrics_page(loop_.common(), loop_.loop().now()));
     }
     check_ready(std::move(done));
 }
@@ -69,11 +72,7 @@ void HttpSide::check_ready(Done done) {
     if (loop_.common().draining.load(std::memory_order_relaxed)) {
         return done(state(503, "draining", "the server is going down"));
     }
-    Metrics::Values sums{};
-    for (const auto& loop : loop_.common().loops) {
-        loop->metrics().add_to(sums);
-    }
-    if (sums[static_cast<std::size_t>(Metric::batches_waiting)] > 0) {
+    if (loop_.common().metrics()[Metric::batches_waiting] > 0) {
         return done(state(503, "store away", "the store takes no messages now"));
     }
     const MailboxId nobody{ApplicationKey("readyz"), UserId("readyz")};

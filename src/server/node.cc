@@ -11,7 +11,7 @@
 namespace parley::server {
 
 struct Node::State {
-    explicit State(Logger log) : common{{}, nullptr, log, {}, {}} {}
+    explicit State(Logger log) : common{{}, nullptr, log, {}, {}, {}} {}
 
     NodeCommon common;
     std::vector<std::unique_ptr<HttpSide>> open;
@@ -90,11 +90,11 @@ void Node::drain(Task done) {
 }
 
 Metrics::Values Node::metrics() const {
-    Metrics::Values sums{};
-    for (const auto& loop : state_->common.loops) {
-        loop->metrics().add_to(sums);
-    }
-    return sums;
+    return state_->common.metrics();
+}
+
+void Node::set_probes(Probes probes) {
+    state_->common.probes = std::move(probes);
 }
 
 std::vector<std::string> check_options(const NodeOptions& options) {

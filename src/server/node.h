@@ -3,6 +3,7 @@
 #include "base/ids.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/prometheus.h"
 #include "base/task.h"
 #include "io/acceptor.h"
 #include "io/clock.h"
@@ -12,7 +13,9 @@
 #include "protocol/token.h"
 #include "server/metrics.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +47,17 @@ struct NodeOptions {
     Duration drain_timeout = 8s;
     // Goodbye 3002 tells clients to come back within this time, spread evenly.
     std::chrono::milliseconds drain_spread = 5s;
+};
+
+// What only the program around a node knows of its loops, store and process. Called on any loop, on
+// several at once, with that loop's time. Each may be empty.
+struct Probes {
+    // /metrics, after what the node counts itself.
+    std::function<void(MetricsText&, Instant now)> metrics;
+    // Why the process must be ended (/healthz), or why it takes nothing now (/readyz), in one
+    // sentence for people; nothing: all is well.
+    std::function<std::optional<std::string>(Instant now)> unhealthy;
+    std::function<std::optional<std::string>(Instant now)> not_ready;
 };
 
 // The server, without sockets, files, clocks and threads: sessions come in as channels, messages go
@@ -79,6 +93,8 @@ class Node {
     void drain(Task done);
     // The sum over all loops. Any thread.
     Metrics::Values metrics() const;
+    // What only the program knows. Once, before the loops run.
+    void set_probes(Probes probes);
 
   private:
     struct State;

@@ -14,6 +14,14 @@ std::size_t home_of(const MailboxId& mailbox, std::size_t loops) {
 
 }  // namespace
 
+Metrics::Values NodeCommon::metrics() const {
+    Metrics::Values sums;
+    for (const auto& loop : loops) {
+        loop->metrics().add_to(sums);
+    }
+    return sums;
+}
+
 NodeLoop::NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
                    std::unique_ptr<mailbox::Store> store, std::uint64_t seed)
     : common_(common),
@@ -22,6 +30,7 @@ NodeLoop::NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
       store_(std::move(store)),
       random_(seed),
       alive_(std::make_shared<bool>(true)),
+      messages_(common.log),
       watches_(loop, store_->wakes(), common.log),
       router_(loop, *store_, common.options.limits, common.options.server, metrics_, common.log),
       users_(loop, *store_, common.options.server,

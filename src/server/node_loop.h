@@ -8,6 +8,7 @@
 #include "mailbox/store.h"
 #include "server/authenticator.h"
 #include "server/deadlines.h"
+#include "server/message_log.h"
 #include "server/metrics.h"
 #include "server/node.h"
 #include "server/receipts.h"
@@ -24,12 +25,15 @@
 
 namespace parley::server {
 
-// What the loops of a node have in common. Constant once the node is made, but for `draining`.
+// What the loops of a node have in common. Constant once its loops run, but for `draining`.
 struct NodeCommon {
     NodeOptions options;
     std::unique_ptr<Authenticator> authenticator;
     Logger log;
     std::atomic<bool> draining{false};
+    Probes probes;
+    // The sum over all loops. Any thread.
+    Metrics::Values metrics() const;
     std::vector<std::unique_ptr<class NodeLoop>> loops;
 };
 
@@ -75,6 +79,7 @@ class NodeLoop final : public io::ChannelHandler {
     Users& users() { return users_; }
     Receipts& receipts() { return receipts_; }
     Metrics& metrics() { return metrics_; }
+    const MessageLog& messages() const { return messages_; }
 
   private:
     void end_turn();
@@ -90,6 +95,7 @@ class NodeLoop final : public io::ChannelHandler {
     // gone.
     std::shared_ptr<bool> alive_;
     Metrics metrics_;
+    const MessageLog messages_;
     Watches watches_;
     Router router_;
     Users users_;

@@ -40,6 +40,12 @@ class Receipts::Line {
     void advance(Sequence through);
     void retry(void (Line::*step)());
     void recovered() { backoff_ = kFirstRetry; }
+    // Leaves the rest to the next cursor.
+    void give_up() {
+        target_ = done_;
+        owner_.metrics_.add(Metric::receipts_waiting, -static_cast<std::int64_t>(open_.size()));
+        open_.clear();
+    }
     void schedule_mark();
     void write_mark();
     void on_marked(const Result<void>& marked);
@@ -110,7 +116,7 @@ void Receipts::Line::drain() {
     if (retry_.armed()) {
         retry_.reset();
         working_ = false;
-        target_ = done_;
+        give_up();
     }
     if (working_) {
         return;
@@ -221,6 +227,7 @@ void Receipts::Line::append(std::vector<Received> received, Sequence through) {
         advance(through_);
         return work();
     }
+    owner_.metrics_.add(Metric::receipts_waiting, static_cast<std::int64_t>(open_.size()));
     give();
 }
 
@@ -241,6 +248,11 @@ void Receipts::Line::on_appended(const std::vector<mailbox::Appended>& outcomes)
             // A sender who was erased is told nothing, and that is done too (R21).
             owner_.metrics_.add(mailbox::is_held(outcome) ? Metric::receipts_appended
                                                           : Metric::receipts_refused);
+            owner_.metrics_.add(Metric::receipts_waiting, -1);
+            owner_.messages_.receipted(*open_[i].bytes, open_[i].mailbox, outcomes[i]);
+            if (outcome == mailbox::Outcome::stored) {
+                owner_.metrics_.add(Metric::events_delivered);
+            }
         }
     }
     open_ = std::move(again);
@@ -260,7 +272,7 @@ void Receipts::Line::advance(Sequence through) {
 void Receipts::Line::retry(void (Line::*step)()) {
     owner_.metrics_.add(Metric::store_faults);
     if (owner_.draining_) {
-        target_ = done_;
+        give_up();
         return work();
     }
     retry_ = owner_.loop_.call_at(owner_.loop_.now() + backoff_, [this, step] {
@@ -327,7 +339,7 @@ void Receipts::Line::rest() {
 
 Receipts::Receipts(io::Loop& loop, mailbox::Store& store, Options options, Metrics& metrics,
                    Logger log)
-    : loop_(loop), store_(store), options_(options), metrics_(metrics), log_(log) {}
+    : loop_(loop), store_(store), options_(options), metrics_(metrics), log_(log), messages_(log) {}
 
 Receipts::~Receipts() = default;
 

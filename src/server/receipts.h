@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "io/loop.h"
 #include "mailbox/store.h"
+#include "server/message_log.h"
 #include "server/metrics.h"
 #include "wire/stored_event.h"
 
@@ -66,6 +67,7 @@ class Receipts {
     const Options options_;
     Metrics& metrics_;
     Logger log_;
+    const MessageLog messages_;
     bool draining_ = false;
     std::unordered_map<MailboxId, std::unique_ptr<Line>> lines_;
 };

@@ -53,15 +53,16 @@ std::uint32_t Lane::submit(wire::Submit submit) {
     if (over_ || draining_) {
         return 1;
     }
-    router_.metrics_.add(Metric::submissions);
     Item item;
+    item.arrived = router_.loop_.now();
     MessageId id = submit.message.message_id;
     auto prepared = prepare_submission(sender_, device_, std::move(submit), router_.limits_);
     if (prepared) {
         item.submission = std::move(prepared).value();
         item.outcomes.resize(item.submission->open.size());
+        router_.messages_.received(id, number_, sender_, item.outcomes.size());
     } else {
-        router_.metrics_.add(Metric::submissions_refused);
+        router_.messages_.refused(id, prepared.error().description);
         item.refusal = refusal_of(id, prepared.error());
     }
     const auto recipients =
@@ -272,7 +273,6 @@ void Lane::recovered() {
 // those before is completed, once; those after it are not answered: their device submits them
 // again, behind the unfinished one (R6).
 void Lane::give_up() {
-    router_.metrics_.add(Metric::submissions_given_up);
     std::size_t items = 0;
     while (items < batch_.size()) {
         if (!all_final(batch_[items++].outcomes)) {
@@ -286,15 +286,12 @@ void Lane::answer_what_is_known() {
     over_ = true;
     for (const Item& item : batch_) {
         count(item);
-        if (owner_ == nullptr) {
-            break;
-        }
-        if (item.submission == nullptr) {
+        if (owner_ != nullptr && item.submission == nullptr) {
             owner_->answered(item.refusal);
-            continue;
+        } else if (owner_ != nullptr) {
+            const bool held = item.sent && mailbox::is_held(item.sent->outcome);
+            owner_->answered(result_of(*item.submission, item.outcomes, held));
         }
-        const bool held = item.sent && mailbox::is_held(item.sent->outcome);
-        owner_->answered(result_of(*item.submission, item.outcomes, held));
         if (!item.finished()) {
             break;
         }
@@ -341,19 +338,45 @@ void Lane::finish() {
     start();
 }
 
+// At the end of an item, however it ends.
 void Lane::count(const Item& item) {
+    if (router_.messages_.on()) {
+        log(item);
+    }
+    Metrics& metrics = router_.metrics_;
     for (const mailbox::Appended& appended : item.outcomes) {
-        using mailbox::Outcome;
-        Metric metric = Metric::recipients_refused;
-        if (appended.outcome == Outcome::stored) {
-            metric = Metric::recipients_accepted;
-        }
-        if (appended.outcome == Outcome::duplicate) {
-            metric = Metric::recipients_duplicate;
-        }
         if (mailbox::is_final(appended.outcome)) {
-            router_.metrics_.add(metric);
+            metrics.add(metric_of(appended.outcome));
         }
+        if (appended.outcome == mailbox::Outcome::stored) {
+            metrics.add(Metric::events_incoming);
+        }
+    }
+    if (item.sent && item.sent->outcome == mailbox::Outcome::stored) {
+        metrics.add(Metric::events_sent);
+    }
+    if (!item.finished()) {
+        return metrics.add(Metric::submissions_given_up);
+    }
+    metrics.add(item.submission != nullptr && item.accepted() ? Metric::submissions_accepted
+                                                              : Metric::submissions_refused);
+    if (item.submission != nullptr) {
+        metrics.observe(Timing::accept_to_durable, router_.loop_.now() - item.arrived);
+    }
+}
+
+void Lane::log(const Item& item) const {
+    if (item.submission == nullptr) {
+        return;
+    }
+    const Submission& submission = *item.submission;
+    const MessageId& message = submission.message.message_id;
+    for (std::size_t i = 0; i < item.outcomes.size(); ++i) {
+        router_.messages_.answered(message, {sender_.application, submission.open[i]},
+                                   item.outcomes[i]);
+    }
+    if (item.sent) {
+        router_.messages_.sent(message, sender_, *item.sent);
     }
 }
 

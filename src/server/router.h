@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "mailbox/store.h"
+#include "server/message_log.h"
 #include "server/metrics.h"
 #include "server/submission.h"
 
@@ -55,6 +56,7 @@ class Lane {
         wire::SubmitResult refusal;
         std::vector<mailbox::Appended> outcomes;
         std::optional<mailbox::Appended> sent;
+        Instant arrived{};
         bool finished() const;  // nothing is left to be stored
         bool accepted() const;  // by any recipient
     };
@@ -79,6 +81,7 @@ class Lane {
     void finish();
     void answer_what_is_known();
     void count(const Item& item);
+    void log(const Item& item) const;
     void end_if_idle();
 
     Router& router_;
@@ -110,7 +113,7 @@ class Router {
           limits_(limits),
           server_(server),
           metrics_(metrics),
-          log_(log) {}
+          messages_(log) {}
 
     // `number` is the session's. The lane lives until leave() was called and its batch is through;
     // the owner until leave().
@@ -128,7 +131,7 @@ class Router {
     const Limits& limits_;
     const ServerLimits& server_;
     Metrics& metrics_;
-    Logger log_;
+    const MessageLog messages_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Lane>> lanes_;
 };
 

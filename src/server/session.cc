@@ -67,7 +67,7 @@ void Session::on_end(const io::ChannelEnd& end) {
     loop_.common().log.debug("connection.ended",
                              {{"session", number_}, {"code", int{end.code}}, {"why", end.reason}});
     gone_ = true;
-    leave();
+    leave(ErrorCode::connection_refused);
     touch();
 }
 
@@ -106,7 +106,7 @@ void Session::wake() {
         return touch();
     }
     if (held_until_ && *held_until_ <= now) {
-        held_until_.reset();
+        release_hold();
         hold_reading();
     }
     if (phase_ != Phase::ended) {
@@ -226,11 +226,14 @@ void Session::on_head(Result<mailbox::Head> head) {
     welcome.limits = loop_.options().limits;
     welcome.session_ends_at_ms = ends_at_ms_;
     protocol_.welcome(welcome, messaging_, ends_);
-    loop_.metrics().add(Metric::sessions);
+    count_session(1);
     loop_.metrics().add(Metric::sessions_opened);
-    loop_.common().log.debug(
-        "session.opened",
-        {{"session", number_}, {"id", welcome.session_id}, {"resumed", accepted}});
+    if (loop_.messages().on()) {
+        loop_.common().log.debug("session.opened", {{"session", number_},
+                                                    {"id", welcome.session_id},
+                                                    {"mailbox", log_name(mailbox_)},
+                                                    {"resumed", accepted}});
+    }
     // A cursor acknowledges like an Ack (R21), but what lies under it is not known here.
     if (messaging_ && acked_ > mark_) {
         loop_.at_home(mailbox_, [mailbox = mailbox_, to = acked_](NodeLoop& home) {
@@ -262,6 +265,7 @@ void Session::on_output(protocol::ServerSession::Submitted& output) {
     }
     if (!held_until_) {
         loop_.metrics().add(Metric::rate_holds);
+        loop_.metrics().add(Metric::sessions_held);
     }
     held_until_ = now + wait;
     hold_reading();
@@ -299,7 +303,7 @@ void Session::on_output(protocol::ServerSession::Ended& output) {
                                                {"why", output.error.description}});
     close_code_ = output.close_code;
     linger_until_ = loop_.loop().now() + loop_.options().linger;
-    leave();
+    leave(output.error.code);
     touch();
 }
 
@@ -354,11 +358,11 @@ void Session::store_failed(const Error& cause, std::string_view told) {
 }
 
 // Lets go of all parts. The lane carries on alone with what is at the store.
-void Session::leave() {
+void Session::leave(ErrorCode why) {
     if (phase_ == Phase::live) {
-        loop_.metrics().add(Metric::sessions, -1);
+        count_session(-1);
     } else if (phase_ != Phase::ended) {
-        loop_.metrics().add(Metric::sessions_refused);
+        loop_.metrics().add(metric_of_refusal(why));
     }
     phase_ = Phase::ended;
     if (std::exchange(watching_, false)) {
@@ -367,13 +371,25 @@ void Session::leave() {
     if (lane_ != nullptr) {
         std::exchange(lane_, nullptr)->leave();
     }
-    held_until_.reset();
+    release_hold();
     in_flight_ = {};
     if (!std::exchange(attached_, false)) {
         return;
     }
     loop_.at_home(mailbox_, [mailbox = mailbox_, session = SessionRef{loop_.index(), number_}](
                                 NodeLoop& home) { home.users().detach(mailbox, session); });
+}
+
+void Session::count_session(std::int64_t count) {
+    loop_.metrics().add(
+        encoding_ == wire::Encoding::json ? Metric::sessions_json : Metric::sessions_proto, count);
+}
+
+void Session::release_hold() {
+    if (held_until_) {
+        held_until_.reset();
+        loop_.metrics().add(Metric::sessions_held, -1);
+    }
 }
 
 // ---- submissions

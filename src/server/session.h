@@ -81,12 +81,15 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void pump();
     void on_read(Result<mailbox::Read> read);
     void deliver(const mailbox::Read& read);
+    void count_session(std::int64_t count);
+    void release_hold();
     bool has_room_for(wire::RenderedEvent& event, std::size_t events, std::size_t bytes) const;
     void acknowledge(Sequence sequence);
     void goodbye(const Error& error);
     // The cause is for the log, `told` for the client.
     void store_failed(const Error& cause, std::string_view told);
-    void leave();
+    // `why` is counted if it was never welcomed.
+    void leave(ErrorCode why);
     void hold_reading();
     void touch();
     Instant end_of(const protocol::TokenClaims& claims) const;

@@ -21,9 +21,10 @@ void Session::woken(const mailbox::Wake& wake, const std::shared_ptr<wire::Rende
     }
     in_flight_.push_back({wake.event.sequence, wake.event.at, event});
     position_ = wake.event.sequence;
-    loop_.metrics().add(Metric::events_delivered);
-    loop_.metrics().add(Metric::wakes_delivered);
+    loop_.metrics().add(Metric::told_live);
+    loop_.metrics().observe(Timing::durable_to_pushed, loop_.loop().now() - wake.durable_at);
     protocol_.deliver(std::span(&event, 1), position_);
+    loop_.messages().pushed(*wake.event.bytes, wake.event.sequence, number_, mailbox_);
     touch();
 }
 
@@ -55,7 +56,10 @@ void Session::pump() {
     limit.bytes = std::min(limit.bytes, std::max<std::size_t>(room.bytes, 1));
     loop_.metrics().add(Metric::reads);
     loop_.store().read(mailbox_, std::move(after), limit,
-                       [this_loop = &loop_, number = number_](Result<mailbox::Read> read) {
+                       [this_loop = &loop_, number = number_,
+                        asked = loop_.loop().now()](Result<mailbox::Read> read) {
+                           this_loop->metrics().observe(Timing::read,
+                                                        this_loop->loop().now() - asked);
                            if (Session* it = this_loop->find(number)) {
                                it->on_read(std::move(read));
                            }
@@ -98,11 +102,12 @@ void Session::deliver(const mailbox::Read& read) {
         room.events -= 1;
         room.bytes -= std::min(room.bytes, (*event)->bytes(encoding_).size());
         in_flight_.push_back({stored.sequence, stored.at, *event});
+        loop_.messages().pushed(*stored.bytes, stored.sequence, number_, mailbox_);
         events.push_back(std::move(*event));
     }
     const bool moved = through > position_;
     if (moved) {
-        loop_.metrics().add(Metric::events_delivered, static_cast<std::int64_t>(events.size()));
+        loop_.metrics().add(Metric::told_read, static_cast<std::int64_t>(events.size()));
         position_ = through;
         protocol_.deliver(events, through);
         pump();
@@ -120,6 +125,7 @@ void Session::acknowledge(Sequence sequence) {
         if (!end->event->receipt()) {
             continue;
         }
+        loop_.messages().acknowledged(end->event->receipt()->message_id, end->sequence, number_);
         acknowledgement.received.push_back({end->sequence, end->at, *end->event->receipt()});
     }
     in_flight_.erase(in_flight_.begin(), end);

@@ -151,7 +151,7 @@ TEST_F(SessionTest, GivesWayToANewerSessionOfItsDevice) {  // R24
     server.open(bob);
     server.submit(bob, make_submit("m1", {"alice"}));
     EXPECT_EQ(again.heard(), "hello");
-    EXPECT_EQ(server.metric(Metric::sessions), 2);
+    EXPECT_EQ(server.metric(Metric::sessions_proto), 2);
     EXPECT_EQ(server.metric(Metric::connections), 2);
 }
 
@@ -244,7 +244,7 @@ TEST_F(SessionTest, EndsWhenNothingIsHeardForTwoIntervals) {
     EXPECT_FALSE(alice.wire->dropped);
     server.run(60s);
     EXPECT_TRUE(alice.wire->dropped);
-    EXPECT_EQ(server.metric(Metric::sessions), 0);
+    EXPECT_EQ(server.metric(Metric::sessions_proto), 0);
 }
 
 TEST_F(SessionTest, IsDroppedIfThePeerDoesNotReadItsGoodbye) {

@@ -40,6 +40,10 @@ class LateStore final : public mailbox::Store {
                     Done<std::vector<Submitted>> done) override {
         inner_->submit_all(std::move(submissions), std::move(done));
     }
+    void find(const MailboxId& mailbox, const mailbox::AppendKey& key,
+              Done<Result<std::optional<mailbox::Found>>> done) override {
+        inner_->find(mailbox, key, std::move(done));
+    }
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         inner_->mark(mailbox, sequence, std::move(done));
     }

@@ -66,6 +66,15 @@ TEST(Simulation, RulesHoldForEachKindOfFaultAlone) {
     }
 }
 
+// A copy that was put back lay between the commit of `incoming` and that of `sent`.
+TEST(Simulation, SeedsThatOnceFailedHold) {
+    RunOptions options;
+    options.seed = 55330921;
+    options.steps = 300;
+    const RunReport report = run(options);
+    EXPECT_FALSE(report.broken) << format(report);
+}
+
 // ---- determinism
 
 TEST(Simulation, TheSameSeedGivesTheSameRun) {

@@ -6,6 +6,8 @@
 #include "wire/json_writer.h"
 #include "wire/proto_bytes.h"
 
+#include <array>
+
 namespace parley::wire {
 
 namespace {
@@ -178,6 +180,47 @@ Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored) {
         return corrupt("a field of an `incoming`");
     }
     return std::optional(std::move(facts));
+}
+
+Result<Event> decode_stored(std::string_view stored) {
+    auto parts = take_apart(stored);
+    if (!parts) {
+        return unexpected(std::move(parts).error());
+    }
+    v1::Event generated;
+    if (!generated.ParseFromArray(stored.data(), static_cast<int>(stored.size()))) {
+        return corrupt("it cannot be parsed");
+    }
+    return from_generated(std::move(generated));
+}
+
+const MessageId& message_id_of(const Event& event) {
+    static const MessageId none;
+    if (const auto* incoming = std::get_if<Incoming>(&event.kind)) {
+        return incoming->message.message_id;
+    }
+    if (const auto* sent = std::get_if<Sent>(&event.kind)) {
+        return sent->message.message_id;
+    }
+    const auto* delivered = std::get_if<Delivered>(&event.kind);
+    return delivered != nullptr ? delivered->message_id : none;
+}
+
+Result<std::vector<UserId>> recipients_of(std::string_view body) {
+    v1::Message message;
+    if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+        return corrupt("its body cannot be parsed");
+    }
+    std::vector<UserId> recipients;
+    for (std::string& id : *message.mutable_recipient_ids()) {
+        recipients.emplace_back(std::move(id));
+    }
+    return recipients;
+}
+
+std::string_view kind_name(const Event& event) {
+    constexpr std::array<std::string_view, 4> kNames{"unknown", "incoming", "sent", "delivered"};
+    return kNames[event.kind.index()];
 }
 
 Result<std::shared_ptr<RenderedEvent>> RenderedEvent::make(Sequence sequence, WallTime at,

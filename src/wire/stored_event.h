@@ -33,6 +33,17 @@ struct ReceiptFacts {
 // Of an `incoming` event; nothing for other kinds. An error: the bytes are not an event's.
 Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored);
 
+// A stored event without sequence, time and body: ids, recipients and times of acceptance, for
+// those who look for a message and do not read it. A kind of a later version is an UnknownEvent. An
+// error: the bytes are not an event's.
+Result<Event> decode_stored(std::string_view stored);
+// Of an event that decode_stored() gave; empty for a kind of a later version.
+const MessageId& message_id_of(const Event& event);
+// Whom the message of this body is for. An error: the bytes are not a body's.
+Result<std::vector<UserId>> recipients_of(std::string_view body);
+// "incoming", "sent", "delivered", "unknown".
+std::string_view kind_name(const Event& event);
+
 enum class Encoding { proto, json };
 
 // An event as it goes out, made once per encoding and shared by the sessions of a loop.

@@ -137,6 +137,29 @@ TEST(StoredEvents, TellReceiptsWhatTheyNeed) {
     EXPECT_FALSE(render(1, encode_sent(sample_sent()), "")->receipt());
 }
 
+TEST(StoredEvents, TellIdsAndRecipientsToWhoLooksForAMessage) {
+    const Message message = testing::sample_message();
+    const auto sent = decode_stored(encode_sent(sample_sent()));
+    ASSERT_TRUE(sent);
+    EXPECT_EQ(message_id_of(*sent), sample_sent().message.message_id);
+    EXPECT_EQ(kind_name(*sent), "sent");
+    EXPECT_EQ(std::get<Sent>(sent->kind).recipient_ids, sample_sent().recipient_ids);
+    EXPECT_EQ(std::get<Sent>(sent->kind).message.text, "");  // it is in the body
+    const auto incoming = decode_stored(encode_incoming(message));
+    ASSERT_TRUE(incoming);
+    EXPECT_EQ(message_id_of(*incoming), message.message_id);
+    EXPECT_EQ(std::get<Incoming>(incoming->kind).message.sender_id, message.sender_id);
+    const auto delivered =
+        decode_stored(encode_delivered({MessageId("m"), UserId("bob"), ChainKey("k"), 1}));
+    ASSERT_TRUE(delivered);
+    EXPECT_EQ(message_id_of(*delivered).value(), "m");
+    EXPECT_EQ(kind_name(*delivered), "delivered");
+    const auto later = decode_stored("\x32\x01x");
+    ASSERT_TRUE(later);
+    EXPECT_EQ(message_id_of(*later).value(), "");
+    EXPECT_EQ(kind_name(*later), "unknown");
+}
+
 TEST(StoredEvents, EndInAnErrorWhereTheStoreIsCorrupt) {
     const Message message = testing::sample_message();
     const Bytes body = encode_body(message);
@@ -144,6 +167,7 @@ TEST(StoredEvents, EndInAnErrorWhereTheStoreIsCorrupt) {
         for (std::size_t i = 0; i < stored.size(); ++i) {
             EXPECT_FALSE(RenderedEvent::make(Sequence(1), kAt, stored.substr(0, i), body)) << i;
             EXPECT_FALSE(receipt_facts(stored.substr(0, i)));
+            EXPECT_FALSE(decode_stored(stored.substr(0, i)));
         }
     }
     EXPECT_FALSE(RenderedEvent::make(Sequence(1), kAt, "", ""));

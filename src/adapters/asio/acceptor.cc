@@ -130,9 +130,12 @@ bool Listener::survives(int error) {
 }
 
 void Listener::take(UniqueFd fd, const Address& peer) {
+    Traffic& traffic = own_loop().core().traffic;
+    traffic.accepted.add();
     if (shared_->connections->load(std::memory_order_relaxed) >= shared_->options.max_connections) {
         too_many_.tell(own_loop().now(), shared_->log, "listener.connection_refused",
                        "max_connections");
+        traffic.refused.add();
         return;
     }
     const int on = 1;

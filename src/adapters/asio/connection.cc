@@ -130,6 +130,7 @@ void Connection::read_some() {
         IoResult result = socket_.read(scratch);
         switch (result.state) {
             case State::done:
+                loop_.core().traffic.bytes_received.add(static_cast<std::int64_t>(result.bytes));
                 if (!take_bytes(scratch.first(result.bytes))) {
                     return;
                 }
@@ -345,6 +346,7 @@ bool Connection::write_queued() {
         IoResult result = socket_.write(left);
         switch (result.state) {
             case State::done:
+                loop_.core().traffic.bytes_sent.add(static_cast<std::int64_t>(result.bytes));
                 out_start_ += result.bytes;
                 break;
             case State::want_write:

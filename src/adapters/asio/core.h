@@ -3,6 +3,7 @@
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/loop.h"
 #include "adapters/asio/timers.h"
+#include "adapters/asio/traffic.h"
 #include "wire/websocket/frame.h"
 
 #include <boost/asio/io_context.hpp>
@@ -89,6 +90,7 @@ struct AsioLoop::Core {
 
     std::unique_ptr<std::byte[]> scratch;
     BufferPool write_buffers;
+    Traffic traffic;
     MaskKeys mask_keys;
 
     std::unique_ptr<net::io_context> context = std::make_unique<net::io_context>(1);

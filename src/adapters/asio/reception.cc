@@ -1,5 +1,6 @@
 #include "adapters/asio/reception.h"
 
+#include "adapters/asio/core.h"
 #include "wire/websocket/handshake.h"
 
 #include <utility>
@@ -36,6 +37,10 @@ auto Reception::resume(Method method) {
     };
 }
 
+Traffic& Reception::traffic() {
+    return handlers_.loop->core().traffic;
+}
+
 void Reception::start() {
     AsioLoop& loop = *handlers_.loop;
     limit_ = loop.call_at(loop.now() + listener_->options.request_timeout,
@@ -53,6 +58,7 @@ void Reception::step_tls() {
     const IoResult result = socket_.handshake();
     switch (result.state) {
         case State::done:
+            traffic().tls_handshakes.add();
             step_ = Step::reading;
             step_reading();
             return;
@@ -64,6 +70,7 @@ void Reception::step_tls() {
             return;
         case State::ended:
         case State::failed:
+            traffic().tls_failures.add();
             listener_->log.debug("listener.tls_failed", {{"reason", result.what}});
             // The alert that says why is out already; it must not be lost to a reset.
             socket_.stop_tls();
@@ -189,6 +196,7 @@ void Reception::refuse(int status, std::string_view message, std::string fields)
 }
 
 void Reception::answer(const HttpAnswer& answer) {
+    traffic().http_requests.add();
     out_ = write_http(answer);
     step_ = Step::writing;
     step_writing();
@@ -239,6 +247,7 @@ void Reception::become_channel() {
         over();
         return;
     }
+    traffic().upgrades.add();
     step_ = Step::over;
     limit_.reset();
     handlers_.channels->on_channel(make_channel(*handlers_.loop, std::move(socket_), upgraded_to_,

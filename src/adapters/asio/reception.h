@@ -50,6 +50,7 @@ class Reception final : public std::enable_shared_from_this<Reception> {
     void linger();
     void step_lingering();
     void over();
+    Traffic& traffic();
     template <typename Method>
     auto resume(Method method);
 

@@ -90,6 +90,8 @@ class ManualLoop final : public Loop {
         now_ = std::max(now_, when);
     }
     void advance(Duration span) { run_until(now_ + span); }
+    // From within a task: what it does takes so long that no timer meanwhile is in time.
+    void stall(Duration span) { now_ += span; }
 
     // Runs, moving time as far as needed but not over `within`, while `condition` holds. True: it
     // holds no longer.

@@ -127,6 +127,10 @@ class FaultyStore final : public mailbox::Store {
         }
         inner_->read(mailbox, std::move(after), limit, std::move(done));
     }
+    void find(const MailboxId& mailbox, const mailbox::AppendKey& key,
+              Done<Result<std::optional<mailbox::Found>>> done) override {
+        inner_->find(mailbox, key, std::move(done));
+    }
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         ++switches_.mark_calls;
         if (switches_.away || switches_.marks_lost) {

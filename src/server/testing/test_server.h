@@ -152,7 +152,7 @@ class TestServer {
     }
 
     std::int64_t metric(Metric metric) const {
-        return node->metrics()[static_cast<std::size_t>(metric)];
+        return node->metrics()[metric];
     }
     mailbox::Head head(const std::string& user) {
         std::optional<mailbox::Head> head;

@@ -89,6 +89,9 @@ EndChecker::Missing EndChecker::missing_at_sender(const Truth::PairKey& pair,
     const bool delivered = truth_.delivered(recipient, sender, key);
     const Written* origin = journal_.find(event.message);
     for (const Heard& heard : journal_.heard()) {
+        if (truth_.sent_is_gone(pair)) {
+            break;
+        }
         if (origin == nullptr || heard.device->user != sender || heard.device == origin->device ||
             !world_.takes_part(*heard.device)) {
             continue;

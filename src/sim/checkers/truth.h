@@ -44,6 +44,11 @@ class Truth final : public DurableObserver {
     // Was durable, at some time.
     bool sent(const UserId& recipient, const UserId& sender, const ChainKey& key) const;
     bool delivered(const UserId& recipient, const UserId& sender, const ChainKey& key) const;
+    // It was durable, and a restore took it: where a store takes `incoming` and `sent` in two
+    // commits, a copy may lie between them.
+    bool sent_is_gone(const PairKey& pair) const {
+        return sent_before_.contains(pair) && !sent_.contains(pair);
+    }
     // Is there an event with this sequence in the user's mailbox?
     bool holds(const UserId& user, Sequence sequence) const;
     const std::map<PairKey, Incoming>& all_incoming() const { return incoming_; }

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "base/metrics.h"
+#include "base/prometheus.h"
+
+namespace parley::mailbox {
+
+// What a LogStore's writer counts. Written on the store's loop, read from any thread.
+struct StoreMetrics {
+    Tally commits;
+    Tally commits_refused;  // below the reserve of free space
+    Tally bytes;            // of keys and values given to the table
+    Histogram commit_seconds{kLatencyBounds};
+    Histogram events_per_commit{kCountBounds};
+    // When the commit under way was given to the table, as the count of its Instant; 0: none is.
+    Tally under_way_since;
+
+    // `now` is of a loop with the same clock as the store's.
+    void write(MetricsText& text, Instant now) const;
+};
+
+}  // namespace parley::mailbox

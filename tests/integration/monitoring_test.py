@@ -1,0 +1,135 @@
+"""What an operator sees of a running server: metrics, the log of one message, and where a message is."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import unittest
+
+from parleyd_test import SECONDS, Device, ProgramTest
+
+PROMTOOL = shutil.which("promtool")
+SECRET = "nobody but bob may read this"
+
+
+async def talk(server, *, stay_away=()):
+    """alice sends one message to bob and to those who stay away; returns its id."""
+    for user in ("bob", *stay_away):
+        device = Device(server, user, user + "-phone")
+        await device.connect()
+        if user != "bob":
+            await device.close()
+    bob = Device(server, "bob", "bob-phone")
+    alice = Device(server, "alice", "alice-phone")
+    await bob.connect()
+    await alice.connect()
+    message = await alice.submit(["bob", *stay_away], SECRET)
+    await alice.result(message)
+    await alice.until(lambda: any("delivered" in e for e in alice.events), SECONDS, "a receipt")
+    await alice.close()
+    await bob.close()
+    return message
+
+
+class Metrics(ProgramTest):
+    def metrics(self, server):
+        status, page = server.control("/metrics")
+        self.assertEqual(status, 200)
+        return page
+
+    def test_a_message_is_counted_and_timed(self):
+        server = self.serve()
+        asyncio.run(talk(server))
+        page = self.metrics(server)
+        for line in ('parley_submissions_total{result="accepted"} 1', 'parley_recipients_total{result="accepted"} 1',
+                     'parley_events_appended_total{kind="incoming"} 1', 'parley_events_appended_total{kind="sent"} 1',
+                     'parley_events_appended_total{kind="delivered"} 1', "parley_accept_to_durable_seconds_count 1"):
+            self.assertIn("\n" + line + "\n", page)
+        for name in ("parley_received_bytes_total", "parley_sent_bytes_total", "parley_store_commit_bytes_total",
+                     "parley_upgrades_total", "process_resident_memory_bytes", "process_open_fds"):
+            self.assertGreater(float(re.search(rf"(?m)^{name} (.*)$", page).group(1)), 0, name)
+
+    @unittest.skipUnless(PROMTOOL, "promtool is not installed (Debian: prometheus)")
+    def test_promtool_finds_nothing_to_complain_of(self):
+        server = self.serve()
+        asyncio.run(talk(server))
+        checked = subprocess.run([PROMTOOL, "check", "metrics"], input=self.metrics(server), text=True,
+                                 capture_output=True, timeout=SECONDS)
+        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, "", ""))
+
+
+class Following(ProgramTest):
+    def test_one_message_is_followed_by_its_id_and_its_text_never_shows(self):
+        server = self.serve("--log-level", "debug", "--log-format", "json")
+        message = asyncio.run(talk(server))
+        self.assertEqual(server.end(), 0)
+        log = server.errors()
+        lines = [json.loads(line) for line in log.splitlines() if message in line]
+        path = [(line["event"], line["fields"].get("kind", line["fields"].get("outcome", ""))) for line in lines]
+        # Wake-ups go ahead of answers, so some of these stand side by side.
+        self.assertEqual(sorted(path), sorted([
+            ("message.received", ""), ("message.answered", "stored"), ("message.sent", "stored"),
+            ("event.pushed", "incoming"), ("event.pushed", "sent"), ("event.acknowledged", ""),
+            ("receipt.answered", "stored"), ("event.pushed", "delivered")]))
+        self.assertEqual(path[0], ("message.received", ""))
+        steps = [path.index(one) for one in (("event.pushed", "incoming"), ("event.acknowledged", ""),
+                                             ("event.pushed", "delivered"))]
+        self.assertEqual(steps, sorted(steps))
+        by_event = {line["event"] + line["fields"].get("kind", ""): line["fields"] for line in lines}
+        self.assertEqual(by_event["message.answered"]["sequence"], by_event["event.pushedincoming"]["sequence"])
+        self.assertEqual(by_event["message.answered"]["mailbox"], by_event["event.pushedincoming"]["mailbox"])
+        self.assertEqual(by_event["receipt.answered"]["mailbox"], by_event["message.sent"]["mailbox"])
+        for secret in (SECRET, "alice", "bob", server.application["applicationSecret"]):
+            self.assertNotIn(secret, log.replace("alice-phone", "").replace("bob-phone", ""))
+
+    def test_nothing_of_a_message_is_in_the_log_above_debug(self):
+        server = self.serve("--log-level", "info")
+        message = asyncio.run(talk(server))
+        self.assertEqual(server.end(), 0)
+        self.assertNotIn(message, server.errors())
+
+
+class Trace(ProgramTest):
+    def trace(self, code, *arguments):
+        program = self.start("trace", "--data", "data", *arguments)
+        printed = program.process.stdout.read()
+        self.assertEqual(program.wait(), code, program.errors())
+        return printed, program.errors()
+
+    def test_a_message_is_found_with_and_without_a_running_server(self):
+        server = self.serve()
+        message = asyncio.run(talk(server, stay_away=("carol",)))
+        for running in (True, False):
+            for arguments in ((), ("--from", "alice"), ("--app", server.application["applicationKey"])):
+                with self.subTest(running=running, arguments=arguments):
+                    printed, _ = self.trace(0, message, "--json", *arguments)
+                    found = json.loads(printed)["found"]
+                    self.assertEqual((found["from"], found["device"]), ("alice", "alice-phone"))
+                    self.assertEqual(found["application"], server.application["applicationKey"])
+                    states = {one["user"]: one["state"] for one in found["recipients"]}
+                    self.assertEqual(states, {"bob": "delivered", "carol": "waiting"})
+                    devices = [d["device"] for one in found["recipients"] for d in one.get("devices", [])]
+                    self.assertEqual(devices, ["carol-phone"])
+                    self.assertNotIn(SECRET, printed)
+            printed, _ = self.trace(0, message)
+            self.assertIn("from alice, device alice-phone\n", printed)
+            self.assertRegex(printed, r"for bob\n  accepted  \S+Z, event \d+ of their mailbox\n  delivered \S+Z, event \d+")
+            self.assertRegex(printed, r"for carol\n  accepted  .*\n  waiting   .*\n +device carol-phone, last connected \S+Z\n")
+            if running:
+                self.assertEqual(server.end(), 0)
+
+    def test_a_message_that_is_nowhere_is_said_to_be_so(self):
+        server = self.serve()
+        asyncio.run(talk(server))
+        printed, errors = self.trace(1, "never-sent")
+        self.assertEqual(printed, "")
+        self.assertIn("parleyd: message never-sent is nowhere in 2 mailboxes (3 events): it was never accepted", errors)
+        printed, _ = self.trace(1, "never-sent", "--json")
+        self.assertIsNone(json.loads(printed)["found"])
+        self.assertIn("is none", self.trace(1, "no id")[1])
+        self.assertIn("no application", self.trace(1, "never-sent", "--app", "another")[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
