@@ -102,6 +102,8 @@ class Door final : public Store {
         request(MarkWork{mailbox, sequence, std::move(done)}, 0);
     }
 
+    void check(Done<Result<void>> done) override { request(CheckWork{std::move(done)}, 0); }
+
     void user(const MailboxId& mailbox, Done<Result<UserState>> done) override {
         answer(std::move(done), read_user(*shared_, mailbox));
     }

@@ -121,7 +121,18 @@ void MemoryTable::commit(Commit commit, CommitDone done) {
     timer_ = loop_.call_at(loop_.now() + options_.commit_delay, [this] { finish_commit(); });
 }
 
+void MemoryTable::go_on() {
+    hangs_ = false;
+    if (std::exchange(waits_for_go_on_, false)) {
+        timer_ = loop_.call_at(loop_.now(), [this] { finish_commit(); });
+    }
+}
+
 void MemoryTable::finish_commit() {
+    if (hangs_) {
+        waits_for_go_on_ = true;
+        return;
+    }
     UnderWay finished = std::move(*under_way_);
     under_way_.reset();
     if (!finished.failure || *finished.failure == Failure::applied) {

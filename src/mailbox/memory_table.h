@@ -65,6 +65,9 @@ class MemoryTable final : public Table {
     void fail_read(std::size_t n);
     // While set, every commit is refused like on a full disk.
     void set_full(bool full) { full_ = full; }
+    // From now on no commit comes back, like on a disk that hangs, until go_on().
+    void hang() { hangs_ = true; }
+    void go_on();
     // The commit under way reaches the disk although nobody will hear of it.
     void keep_commit_under_way();
     bool commit_under_way() const { return under_way_.has_value(); }
@@ -102,6 +105,8 @@ class MemoryTable final : public Table {
     std::size_t failing_read_ = 0;
     Failure failure_ = Failure::refused;
     bool full_ = false;
+    bool hangs_ = false;
+    bool waits_for_go_on_ = false;  // the commit under way is due
     std::optional<UnderWay> under_way_;
     io::Timer timer_;
 };

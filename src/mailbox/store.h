@@ -107,6 +107,8 @@ struct DeviceSeen {
     WallTime last_seen{};
 };
 
+inline constexpr Duration kCheckedWithin = std::chrono::seconds(5);
+
 // One loop's door to the mailboxes. All calls on that loop; completions run on it in a later turn,
 // exactly once, or not at all after the Store was destroyed. The mailboxes behind it are shared by
 // all doors and outlive them.
@@ -164,6 +166,11 @@ class Store {
                       Done<Result<std::optional<Found>>> done) = 0;
     // Moves the receipt mark forward, durably; backwards or beyond the head has no effect.
     virtual void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) = 0;
+
+    // Whether writes are taken now: at once known if something became durable within
+    // kCheckedWithin, else tried by a small one of its own. Waits as long as the engine does.
+    // Errors: server_error, in words for an operator.
+    virtual void check(Done<Result<void>> done) = 0;
 
     // For operators.
     virtual void user(const MailboxId& mailbox, Done<Result<UserState>> done) = 0;

@@ -79,10 +79,15 @@ struct EraseWork {
     bool answer = false;
 };
 
+struct CheckWork {
+    Store::Done<Result<void>> done;
+};
+
 struct Work {
     Line line;
     std::size_t cost = 0;  // bytes that it holds while it waits
-    std::variant<AppendWork, EnrollWork, MarkWork, DisableWork, ForgetWork, EraseWork> what;
+    std::variant<AppendWork, EnrollWork, MarkWork, DisableWork, ForgetWork, EraseWork, CheckWork>
+        what;
 };
 
 // Lives as long as any door or the writer. What is not atomic never changes after open().

@@ -70,6 +70,8 @@ void Writer::take(std::vector<Work> works) {
         }
         if (draining_) {
             refuse(std::move(work));
+        } else if (std::holds_alternative<CheckWork>(work.what)) {
+            checks_.push_back(std::move(work));
         } else if (std::holds_alternative<MarkWork>(work.what)) {
             if (marks_.empty()) {
                 marks_due_at_ = shared_->loop.now() + options_.mark_delay;
@@ -115,7 +117,7 @@ bool Writer::marks_due() const {
 }
 
 bool Writer::something_to_do() const {
-    return !queue_.empty() || marks_due() || housekeeping_due();
+    return !queue_.empty() || !checks_.empty() || marks_due() || housekeeping_due();
 }
 
 void Writer::advance() {
@@ -142,6 +144,7 @@ void Writer::start_batch() {
     const std::vector<Step> steps = choose_steps();
     flight.works = steps.size();
     flight.marks = choose_marks();
+    flight.checks = std::exchange(checks_, {});
     std::vector<Work*> marks;
     for (Work& mark : flight.marks) {
         marks.push_back(&mark);
@@ -236,9 +239,11 @@ void Writer::count(Flight& flight, const Result<void>& outcome) {
     metrics.under_way_since.set(0);
     metrics.commit_seconds.observe(now - flight.began);
     if (!outcome) {
+        committed_at_.reset();
         metrics.commits_refused.add();
         return;
     }
+    committed_at_ = now;
     metrics.commits.add();
     metrics.bytes.add(static_cast<std::int64_t>(flight.bytes));
     metrics.events_per_commit.observe(static_cast<std::int64_t>(flight.batch->wakes.size()));
@@ -282,6 +287,9 @@ void Writer::answer_works(Flight& flight, const std::optional<Error>& error) {
     };
     for (Work& mark : flight.marks) {
         answer(mark, error_of(mark));
+    }
+    for (Work& check : flight.checks) {
+        answer(check, error);
     }
     for (std::size_t i = 0; i < flight.works; ++i) {
         Work& work = queue_.front();

@@ -34,6 +34,7 @@ class Writer {
         std::size_t bytes = 0;  // of the commit
         std::size_t works = 0;  // at the front of queue_, all of them through but perhaps the last
         std::vector<Work> marks;
+        std::vector<Work> checks;
         std::optional<ClockRecord> clock;
         bool unread = false;  // it could not even be built
     };
@@ -73,7 +74,9 @@ class Writer {
     bool confirmed_ = false;        // by an operator, not yet written
     Instant housekeeping_after_{};  // not before: the last one was refused
     std::deque<Work> queue_;
-    std::vector<Work> marks_;  // wait for mark_delay, so that one record serves many
+    std::vector<Work> checks_;
+    std::optional<Instant> committed_at_;  // the last one, if it was not refused
+    std::vector<Work> marks_;              // wait for mark_delay, so that one record serves many
     Instant marks_due_at_{};
     bool scheduled_ = false;
     bool committing_ = false;

@@ -40,6 +40,7 @@ struct Answer {
         return call(std::move(work.done), std::move(work.answer), error);
     }
     Task operator()(MarkWork& work) const { return call(std::move(work.done), error); }
+    Task operator()(CheckWork& work) const { return call(std::move(work.done), error); }
     Task operator()(DisableWork& work) const { return call(std::move(work.done), error); }
     Task operator()(ForgetWork& work) const {
         return call(std::move(work.done), work.answer, error);

@@ -74,7 +74,10 @@ bool Writer::housekeeping_due() const {
 
 void Writer::add_housekeeping(Flight& flight) {
     const WallTime now = clock_.value();
-    const bool due = housekeeping_due();
+    // A check is answered by a commit: there is one, or there was one a moment ago.
+    const bool unproven = !flight.checks.empty() &&
+                          (!committed_at_ || shared_->loop.now() - *committed_at_ > kCheckedWithin);
+    const bool due = housekeeping_due() || unproven;
     Commit& commit = flight.batch->commit;
     if (!due && commit.empty()) {
         return;

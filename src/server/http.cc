@@ -9,7 +9,18 @@
 namespace parley::server {
 namespace {
 
-// All texts are our own: none needs escaping.
+// Names of files may hold anything.
+std::string escaped(std::string_view text) {
+    std::string escaped;
+    for (const char one : text) {
+        if (one == '"' || one == '\\') {
+            escaped.push_back('\\');
+        }
+        escaped.push_back(static_cast<unsigned char>(one) < 0x20 ? ' ' : one);
+    }
+    return escaped;
+}
+
 io::HttpResponse refusal(int status, std::string_view message) {
     io::HttpResponse response;
     response.status = status;
@@ -23,7 +34,7 @@ io::HttpResponse state(int status, std::string_view word, std::string_view why) 
     response.status = status;
     response.body = "{\"status\": \"" + std::string(word) + "\"";
     if (!why.empty()) {
-        response.body += ", \"why\": \"" + std::string(why) + "\"";
+        response.body += ", \"why\": \"" + escaped(why) + "\"";
     }
     response.body += "}\n";
     return response;
@@ -66,18 +77,24 @@ void HttpSide::handle(const io::HttpRequest& request, Done done) {
     check_ready(std::move(done));
 }
 
-// Ready is who takes sessions and messages now: the store reads, and no batch waits for it to take
-// writes again.
+// Ready is who takes sessions and messages now: the store is read and takes writes, and nothing
+// waits for it to recover.
 void HttpSide::check_ready(Done done) {
-    if (loop_.common().draining.load(std::memory_order_relaxed)) {
+    const NodeCommon& common = loop_.common();
+    if (common.draining.load(std::memory_order_relaxed)) {
         return done(state(503, "draining", "the server is going down"));
     }
-    if (loop_.common().metrics()[Metric::batches_waiting] > 0) {
+    if (common.metrics()[Metric::batches_waiting] > 0) {
         return done(state(503, "store away", "the store takes no messages now"));
     }
-    const MailboxId nobody{ApplicationKey("readyz"), UserId("readyz")};
-    loop_.store().head(nobody, [done = std::move(done)](Result<mailbox::Head> head) mutable {
-        done(head ? state(200, "ready", "") : state(503, "store away", "the store cannot be read"));
+    loop_.readiness().check([kind = kind_, done = std::move(done)](
+                                std::optional<Readiness::Reason> reason) mutable {
+        if (!reason) {
+            return done(state(200, "ready", ""));
+        }
+        // Names of files are for operators alone.
+        const bool all = kind == Kind::admin || reason->is_public;
+        done(state(503, reason->status, all ? reason->why : "the administration side says why"));
     });
 }
 

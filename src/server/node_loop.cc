@@ -45,6 +45,7 @@ NodeLoop::NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
               [this](const MailboxId& mailbox) { receipts_.leave(mailbox); }}),
       receipts_(loop, *store_, {common.options.mark_delay, common.options.idle_mark_delay},
                 metrics_, common.log),
+      readiness_(loop, *store_),
       deadlines_(loop, [this](std::uint64_t number) {
           if (Session* session = find(number)) {
               session->wake();

@@ -11,6 +11,7 @@
 #include "server/message_log.h"
 #include "server/metrics.h"
 #include "server/node.h"
+#include "server/readiness.h"
 #include "server/receipts.h"
 #include "server/router.h"
 #include "server/session.h"
@@ -78,6 +79,7 @@ class NodeLoop final : public io::ChannelHandler {
     Router& router() { return router_; }
     Users& users() { return users_; }
     Receipts& receipts() { return receipts_; }
+    Readiness& readiness() { return readiness_; }
     Metrics& metrics() { return metrics_; }
     const MessageLog& messages() const { return messages_; }
 
@@ -100,6 +102,7 @@ class NodeLoop final : public io::ChannelHandler {
     Router router_;
     Users users_;
     Receipts receipts_;
+    Readiness readiness_;
     Deadlines deadlines_;
 
     std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;

@@ -1,3 +1,4 @@
+#include "server/readiness.h"
 #include "server/testing/test_server.h"
 
 #include <gtest/gtest.h>
@@ -376,8 +377,10 @@ TEST_F(NodeTest, IsNotReadyWhileItDrainsOrTheStoreIsAway) {
     EXPECT_EQ(status_of("/metrics"), 200);
     EXPECT_EQ(status_of("/nothing"), 404);
     server.store.away = true;
+    server.run(Readiness::kFresh);
     EXPECT_EQ(status_of("/readyz"), 503);
     server.store.away = false;
+    server.run(Readiness::kFresh);
     bool drained = false;
     server.node->drain([&] { drained = true; });
     EXPECT_EQ(status_of("/readyz"), 503);

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
 from parleyd_test import SECONDS, Device, ProgramTest
@@ -57,6 +58,47 @@ class Metrics(ProgramTest):
         checked = subprocess.run([PROMTOOL, "check", "metrics"], input=self.metrics(server), text=True,
                                  capture_output=True, timeout=SECONDS)
         self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, "", ""))
+
+
+HANG = r"""
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+/* As long as the file that HANG_FILE names exists, the disk does not answer. */
+int fdatasync(int descriptor) {
+    static int (*real)(int);
+    if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    while (access(getenv("HANG_FILE"), F_OK) == 0) usleep(20000);
+    return real(descriptor);
+}
+"""
+
+
+@unittest.skipUnless(shutil.which("cc"), "no C compiler: the disk cannot be made to hang")
+class HangingDisk(ProgramTest):
+    def until(self, server, status):
+        deadline = time.monotonic() + SECONDS
+        while (answer := server.control("/readyz"))[0] != status:
+            self.assertLess(time.monotonic(), deadline, answer)
+            time.sleep(0.1)
+        return answer[1]
+
+    def test_a_disk_that_hangs_is_not_ready_and_one_that_is_back_is(self):
+        source, library, hang = (self.folder / name for name in ("hang.c", "hang.so", "hang"))
+        source.write_text(HANG)
+        subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        server = self.serve(environment={"LD_PRELOAD": str(library), "HANG_FILE": str(hang),
+                                         "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        self.assertEqual(server.control("/readyz")[0], 200)
+        hang.touch()
+        why = json.loads(self.until(server, 503))
+        self.assertEqual(why, {"status": "store stuck", "why": "the disk has not answered a write for 5 s"})
+        self.assertEqual(server.control("/healthz")[0], 200)
+        page = server.control("/metrics")[1]
+        self.assertGreaterEqual(float(re.search(r"(?m)^parley_store_commit_under_way_seconds (.*)$", page).group(1)), 5)
+        hang.unlink()
+        self.until(server, 200)
+        self.assertEqual(server.end(), 0)
 
 
 class Following(ProgramTest):

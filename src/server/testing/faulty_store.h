@@ -138,6 +138,12 @@ class FaultyStore final : public mailbox::Store {
         }
         inner_->mark(mailbox, sequence, std::move(done));
     }
+    void check(Done<Result<void>> done) override {
+        if (switches_.away) {
+            return fail(std::move(done));
+        }
+        inner_->check(std::move(done));
+    }
     void user(const MailboxId& mailbox, Done<Result<mailbox::UserState>> done) override {
         inner_->user(mailbox, std::move(done));
     }
