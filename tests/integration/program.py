@@ -35,7 +35,7 @@ class Parleyd:
 
     def __init__(self, folder, *arguments, environment=None, prepare=None):
         self.data = pathlib.Path(folder) / "data"
-        self.log = tempfile.TemporaryFile("a+", dir=folder)  # appended to: reading moves the offset that both share
+        self.log = tempfile.TemporaryFile(dir=folder)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY")}
         self.process = subprocess.Popen(
             [BINARY, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=folder,
@@ -54,8 +54,8 @@ class Parleyd:
         raise AssertionError(f"parleyd ended with {self.process.wait(SECONDS)}:\n{self.errors()}")
 
     def errors(self):
-        self.log.seek(0)
-        return self.log.read()
+        # The process writes at the offset that it shares with this file: reading must not move it.
+        return os.pread(self.log.fileno(), 1 << 26, 0).decode(errors="replace")
 
     def wait_logged(self, text):
         deadline = time.monotonic() + SECONDS
