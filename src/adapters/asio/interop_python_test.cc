@@ -9,7 +9,9 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -150,6 +152,39 @@ TEST(InteropPython, OurClientTalksToItsServerInBothSubprotocols) {
         EXPECT_TRUE(server.output().ends_with("\nok\n")) << server.output();
         EXPECT_EQ(server.wait(), 0);
     }
+}
+
+// Every close code, fragments, UTF-8, reserved bits, masks and lengths, as a server may send them.
+TEST(InteropPython, OurClientTakesAndRefusesWhatAServerMaySend) {
+    AsioLoop loop;
+    if (!python_has_websockets(loop)) {
+        GTEST_SKIP() << kPython << " has no module websockets (python3-websockets)";
+    }
+    Process server(command("cases"));
+    const auto has_lines = [&] {
+        return std::count(server.output().begin(), server.output().end(), '\n') >= 3;
+    };
+    ASSERT_TRUE(run_beside(loop, [&] { return has_lines() || server.ended(); }));
+    std::istringstream lines(server.output());
+    std::string port;
+    std::getline(lines, port);
+    for (const char* subprotocol : {testing::kProto, testing::kJson}) {
+        std::string line;
+        std::getline(lines, line);
+        std::istringstream codes(line);
+        int number = 0;
+        for (int code = 0; codes >> code; ++number) {
+            Dialed dialed = dial(loop, target_of("ws://127.0.0.1:" + port, subprotocol));
+            ASSERT_TRUE(dialed) << dialed.error().description;
+            Peer client(std::move(dialed).value());
+            EXPECT_TRUE(run_beside(loop, [&] { return client.end.has_value(); }));
+            EXPECT_EQ(client.end->code, code) << subprotocol << ", case " << number;
+        }
+        EXPECT_GT(number, 10);
+    }
+    EXPECT_TRUE(run_beside(loop, [&] { return server.ended(); }));
+    EXPECT_TRUE(server.output().ends_with("\nok\n")) << server.output();
+    EXPECT_EQ(server.wait(), 0);
 }
 
 }  // namespace
