@@ -3,6 +3,7 @@
 #include "base/try.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -105,9 +106,14 @@ bool read_answer(std::string_view text, io::HttpResponse& response) {
 
 }  // namespace
 
-Result<io::HttpResponse> ask_control(const std::string& socket_file,
-                                     const io::HttpRequest& request) {
+Result<io::HttpResponse> ask_control(const std::string& socket_file, const io::HttpRequest& request,
+                                     std::optional<std::chrono::seconds> patience) {
     const Connection connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (patience) {
+        const timeval time{patience->count(), 0};
+        ::setsockopt(connection.file, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+        ::setsockopt(connection.file, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+    }
     PARLEY_CHECK(connect(connection.file, socket_file));
     const std::string answer =
         talk(connection.file, request.method + " " + request.target +

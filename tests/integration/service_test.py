@@ -86,6 +86,35 @@ class Notify(ProgramTest):
         self.assertEqual(server.end(), 0)
 
 
+class Health(ProgramTest):
+    def test_it_is_0_if_the_server_is_ready_and_1_if_there_is_none(self):
+        self.assertIn("no server answers", self.refuse(1, "health", "--data", "data"))
+        self.assertFalse(self.data.exists())
+        server = self.serve()
+        program = self.start("health", "--data", "data")
+        self.assertEqual((program.process.stdout.read(), program.wait()), ("parleyd: ready\n", 0))
+        # It asks the server alone, and does not open the store in its place.
+        self.assertEqual(server.end(), 0)
+        self.assertIn("no server answers", self.refuse(1, "health", "--data", "data"))
+
+    def test_it_is_1_with_the_reason_if_the_server_is_not_ready_or_does_not_answer(self):
+        self.data.mkdir()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.bind(str(self.data / "control.sock"))
+            control.listen()
+            program = self.start("health", "--data", "data")
+            connection, _ = control.accept()
+            with connection:
+                self.assertTrue(connection.recv(4096).startswith(b"GET /readyz HTTP/1.1\r\n"))
+                body = b'{"status": "store away", "why": "the store cannot be read"}'
+                connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            self.assertEqual(program.wait(), 1)
+            self.assertEqual(program.errors(), "parleyd: the server is not ready: the store cannot be read\n")
+            began = time.monotonic()
+            self.assertIn("no whole answer", self.refuse(1, "health", "--data", "data"))
+            self.assertLess(time.monotonic() - began, 15)
+
+
 class Unit(unittest.TestCase):
     FILE = SOURCE / "deploy" / "systemd" / "parleyd.service"
 

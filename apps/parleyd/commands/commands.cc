@@ -29,7 +29,7 @@ bool has_data(const std::string& data) {
 
 std::vector<CommandSpec> all_commands() {
     std::vector<CommandSpec> all;
-    for (auto group : {trace_commands(), clock_commands()}) {
+    for (auto group : {health_commands(), trace_commands(), clock_commands()}) {
         std::move(group.begin(), group.end(), std::back_inserter(all));
     }
     return all;

@@ -13,6 +13,7 @@ namespace parley::parleyd {
 
 // ---- the commands, by topic
 std::vector<CommandSpec> clock_commands();
+std::vector<CommandSpec> health_commands();
 std::vector<CommandSpec> trace_commands();
 
 // All of them, in the order of docs/cli.md.
