@@ -97,7 +97,8 @@ class WebSocketCases(unittest.TestCase):
         cls.addClassCleanup(cls.server.close)
 
     def hello(self, sdk="κόσμε 𝄞"):
-        return json.dumps({"hello": {"token": make_token(self.server.application, "alice"), "deviceId": "d", "sdk": sdk}},
+        return json.dumps({"hello": {"token": make_token(self.server.application, "alice"), "deviceId": "d", "supportsMessaging": True,
+                                     "sdk": sdk}},
                           ensure_ascii=False).encode()
 
     def peer(self, subprotocol="parley.v1.json"):
@@ -129,8 +130,18 @@ class WebSocketCases(unittest.TestCase):
 
     def test_messages_of_every_length_form_and_however_they_are_chopped(self):
         hello = self.hello()
-        for size in (len(hello), 65535, 65536, 200000):
+        for size in (len(hello), 1000, 30000):
             self.taken(f"{size} bytes", frame(TEXT, hello.ljust(size)))
+        peer = self.peer()
+        peer.send(frame(TEXT, hello))
+        self.assertIn("welcome", json.loads(peer.next().data))
+        submit = json.dumps({"submit": {"message": {
+            "messageId": "m", "recipientIds": ["alice"], "text": "x", "createdAtMs": "1"}}}).encode()
+        for size in (65535, 65536, 200000):
+            peer.send(frame(TEXT, submit.ljust(size)))
+            event = peer.next()
+            while "submitResult" not in json.loads(event.data):
+                event = peer.next()
         whole = frame(TEXT, self.hello())
         self.taken("byte by byte", *[whole[i:i + 1] for i in range(len(whole))])
 
