@@ -11,7 +11,7 @@ BUILD = cmake --build build/$(1) --parallel $(JOBS) $(if $(2),--target $(2))
 CTEST = ctest --test-dir build/$(1) --output-on-failure --no-label-summary -j $(JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test debug release asan tsan format format-check tidy sim bench fuzz mutants install package package-test packages clean
+.PHONY: help run test debug release asan tsan format format-check tidy sim bench fuzz mutants monitoring install package package-test packages clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,10 @@ fuzz: packages packages-clang configure-fuzz ## fuzz each target for SECONDS_PER
 
 mutants: packages ## break the code on purpose and see that the tests notice
 	@tools/mutants.sh $(ARGS)
+
+monitoring: packages packages-monitoring configure-debug ## check metrics, dashboard and alerts with Prometheus' own promtool
+	@$(call BUILD,debug,parleyd)
+	@ctest --test-dir build/debug --output-on-failure -R '^monitoring_test$$'
 
 install: packages configure-release ## install programs, library and headers below PREFIX (/usr/local)
 	@$(call BUILD,release,parley_installed)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import unittest
 
 from parleyd_test import SECONDS, Device, ProgramTest
 
+DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 PROMTOOL = shutil.which("promtool")
 SECRET = "nobody but bob may read this"
 
@@ -39,6 +41,17 @@ class Metrics(ProgramTest):
         self.assertEqual(status, 200)
         return page
 
+    def test_every_metric_is_in_the_manual_and_every_alert_says_what_to_do(self):
+        docs = DEPLOY.parent / "docs" / "operations"
+        manual = (docs / "monitoring.md").read_text()
+        there = {line.split()[2] for line in self.metrics(self.serve()).splitlines() if line.startswith("# TYPE ")}
+        self.assertEqual(sorted(name for name in there if f"`{name}`" not in manual), [])
+        rules = (DEPLOY / "prometheus" / "parley.rules.yml").read_text()
+        alerts = re.findall(r"- alert: (\w+)", rules)
+        headings = re.findall(r"(?m)^## (\w+)$", (docs / "alerts.md").read_text())
+        self.assertEqual(headings, alerts)
+        self.assertEqual(re.findall(r"alerts.md#(\w+)", rules), [name.lower() for name in alerts])
+
     def test_a_message_is_counted_and_timed(self):
         server = self.serve()
         asyncio.run(talk(server))
@@ -58,6 +71,11 @@ class Metrics(ProgramTest):
         checked = subprocess.run([PROMTOOL, "check", "metrics"], input=self.metrics(server), text=True,
                                  capture_output=True, timeout=SECONDS)
         self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, "", ""))
+        for arguments in (("check", "rules", "parley.rules.yml"), ("test", "rules", "parley.rules_test.yml"),
+                          ("check", "config", "prometheus.yml")):
+            checked = subprocess.run([PROMTOOL, *arguments], cwd=DEPLOY / "prometheus", text=True, capture_output=True,
+                                     timeout=SECONDS)
+            self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
 
 HANG = r"""
