@@ -7,18 +7,22 @@
 
 namespace parley::server {
 
-Authenticator::Authenticator(Applications applications, std::string issuer_prefix,
-                             io::WallClock& clock, Logger log)
+Authenticator::Authenticator(std::shared_ptr<const Applications> applications,
+                             std::string issuer_prefix, io::WallClock& clock, Logger log)
     : applications_(std::move(applications)),
       issuer_prefix_(std::move(issuer_prefix)),
       clock_(clock),
       log_(log) {}
 
+void Authenticator::set(std::shared_ptr<const Applications> applications) {
+    applications_ = std::move(applications);
+}
+
 Result<protocol::TokenClaims> Authenticator::check(std::string_view token,
                                                    const DeviceId& device) const {
     const protocol::SecretsOf secrets = [this](const ApplicationKey& key) {
-        const auto found = applications_.find(key);
-        return found == applications_.end() ? std::vector<std::string>{} : found->second;
+        const auto found = applications_->find(key);
+        return found == applications_->end() ? std::vector<std::string>{} : found->second;
     };
     std::string why;
     auto claims = protocol::verify_token(token, clock_.now(), secrets, why, issuer_prefix_);

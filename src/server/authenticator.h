@@ -7,6 +7,7 @@
 #include "protocol/token.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,11 +16,14 @@ namespace parley::server {
 // The applications that this server serves, and their secrets.
 using Applications = std::map<ApplicationKey, std::vector<std::string>>;
 
-// Decides who a session is (R22). Shared by all loops: it never changes.
+// Decides who a session is (R22). Each loop has its own.
 class Authenticator {
   public:
-    Authenticator(Applications applications, std::string issuer_prefix, io::WallClock& clock,
-                  Logger log);
+    Authenticator(std::shared_ptr<const Applications> applications, std::string issuer_prefix,
+                  io::WallClock& clock, Logger log);
+
+    // Tokens are checked against these from now on.
+    void set(std::shared_ptr<const Applications> applications);
 
     // What the token says, if it opens a session for this device. Errors: not_authenticated, whose
     // text does not tell the cause; the log does.
@@ -28,7 +32,7 @@ class Authenticator {
     Duration remaining(const protocol::TokenClaims& claims) const;
 
   private:
-    const Applications applications_;
+    std::shared_ptr<const Applications> applications_;
     const std::string issuer_prefix_;
     io::WallClock& clock_;
     Logger log_;

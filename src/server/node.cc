@@ -5,13 +5,53 @@
 #include "server/http.h"
 #include "server/node_loop.h"
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
+#include <iterator>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 namespace parley::server {
 
+namespace {
+
+std::shared_ptr<const Applications> registry_of(std::vector<Application> applications) {
+    Applications registry;
+    for (Application& application : applications) {
+        registry[std::move(application.key)] = std::move(application.secrets);
+    }
+    return std::make_shared<const Applications>(std::move(registry));
+}
+
+// Runs `visit` on each loop, on the first one at once; then `done` on the first.
+void visit_all(NodeCommon& common, const std::function<void(NodeLoop&)>& visit, Task done) {
+    struct Round {
+        std::size_t left;
+        Task done;
+    };
+    auto round = std::make_shared<Round>(Round{common.loops.size(), std::move(done)});
+    NodeLoop& first = *common.loops.front();
+    for (const auto& loop : common.loops) {
+        first.visit(loop->index(), [visit, round, &first](NodeLoop& there) {
+            visit(there);
+            // In a turn after this one: what this turn sends to other loops is then on its way.
+            there.post([round, &first] {
+                first.post([round] {
+                    if (--round->left == 0) {
+                        round->done();
+                    }
+                });
+            });
+        });
+    }
+}
+
+}  // namespace
+
 struct Node::State {
-    explicit State(Logger log) : common{{}, nullptr, log, {}, {}, {}} {}
+    explicit State(Logger log) : common{{}, log, {}, {}, {}} {}
 
     NodeCommon common;
     std::vector<std::unique_ptr<HttpSide>> open;
@@ -30,16 +70,12 @@ Node::Node(NodeOptions options, std::vector<Application> applications, std::vect
     NodeCommon& common = state_->common;
     common.options = std::move(options);
     common.options.limits.dedupe_horizon = places.front().store->dedupe_horizon();
-    Applications registry;
-    for (Application& application : applications) {
-        registry[std::move(application.key)] = std::move(application.secrets);
-    }
-    common.authenticator = std::make_unique<Authenticator>(
-        std::move(registry), common.options.issuer_prefix, clock, log);
+    const auto registry = registry_of(std::move(applications));
     for (Place& place : places) {
         const auto index = static_cast<std::uint32_t>(common.loops.size());
-        common.loops.push_back(std::make_unique<NodeLoop>(common, index, *place.loop,
-                                                          std::move(place.store), entropy.seed()));
+        common.loops.push_back(std::make_unique<NodeLoop>(
+            common, index, *place.loop, std::move(place.store),
+            Authenticator(registry, common.options.issuer_prefix, clock, log), entropy.seed()));
         NodeLoop& loop = *common.loops.back();
         state_->open.push_back(std::make_unique<HttpSide>(loop, HttpSide::Kind::open));
         state_->admin.push_back(std::make_unique<HttpSide>(loop, HttpSide::Kind::admin));
@@ -58,6 +94,58 @@ io::RequestHandler& Node::public_requests(std::size_t index) {
 
 io::RequestHandler& Node::admin_requests(std::size_t index) {
     return *state_->admin.at(index);
+}
+
+void Node::set_applications(std::vector<Application> applications, Task done) {
+    visit_all(
+        state_->common,
+        [registry = registry_of(std::move(applications))](NodeLoop& loop) {
+            loop.set_applications(registry);
+        },
+        std::move(done));
+}
+
+void Node::list_sessions(SessionFilter filter, std::size_t most,
+                         UniqueFunction<void(SessionList)> done) {
+    // One for each loop, so that none waits for another.
+    auto lists = std::make_shared<std::vector<SessionList>>(state_->common.loops.size());
+    visit_all(
+        state_->common,
+        [lists, filter = std::move(filter), most](NodeLoop& loop) {
+            loop.add_sessions(filter, most, (*lists)[loop.index()]);
+        },
+        [lists, most, done = std::move(done)]() mutable {
+            SessionList all;
+            for (SessionList& list : *lists) {
+                all.total += list.total;
+                std::move(list.sessions.begin(), list.sessions.end(),
+                          std::back_inserter(all.sessions));
+            }
+            std::sort(all.sessions.begin(), all.sessions.end(),
+                      [](const SessionReport& a, const SessionReport& b) {
+                          return std::tie(a.user, a.device) < std::tie(b.user, b.device);
+                      });
+            all.sessions.resize(std::min(most, all.sessions.size()));
+            done(std::move(all));
+        });
+}
+
+void Node::end_sessions(SessionFilter filter, Error error, UniqueFunction<void(std::size_t)> done) {
+    NodeCommon& common = state_->common;
+    auto ended = std::make_shared<std::vector<std::size_t>>(common.loops.size());
+    visit_all(
+        common,
+        [ended, filter = std::move(filter), error = std::move(error)](NodeLoop& loop) {
+            (*ended)[loop.index()] = loop.end_sessions(filter, error);
+        },
+        [&common, ended, done = std::move(done)]() mutable {
+            // What a session had sent to its user's home loop arrives there before a second round.
+            visit_all(
+                common, [](NodeLoop&) {},
+                [ended, done = std::move(done)]() mutable {
+                    done(std::accumulate(ended->begin(), ended->end(), std::size_t{0}));
+                });
+        });
 }
 
 void Node::drain(Task done) {

@@ -12,6 +12,7 @@
 #include "mailbox/store.h"
 #include "protocol/token.h"
 #include "server/metrics.h"
+#include "server/operator.h"
 
 #include <functional>
 #include <memory>
@@ -86,6 +87,17 @@ class Node {
     io::ChannelHandler& channels(std::size_t index);
     io::RequestHandler& public_requests(std::size_t index);  // /healthz /readyz
     io::RequestHandler& admin_requests(std::size_t index);   // the same and /metrics
+
+    // ---- for operators. On the first loop; `done` runs there, in a later turn.
+    // Tokens are checked against these from now on, on every loop, and the sessions of applications
+    // that are not among them have been told their Goodbye (2002) before `done`.
+    void set_applications(std::vector<Application> applications, Task done);
+    // What there is now, `most` at most.
+    void list_sessions(SessionFilter filter, std::size_t most,
+                       UniqueFunction<void(SessionList)> done);
+    // Says this Goodbye to the sessions that fit; `done` hears how many. What they had asked of the
+    // store before is asked before whatever `done` asks.
+    void end_sessions(SessionFilter filter, Error error, UniqueFunction<void(std::size_t)> done);
 
     // Sends every session away (Goodbye 3002), takes no new ones, and runs `done` on the first loop
     // when all that was submitted is answered and every connection is closed, or drain_timeout has

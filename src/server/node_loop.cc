@@ -23,11 +23,13 @@ Metrics::Values NodeCommon::metrics() const {
 }
 
 NodeLoop::NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
-                   std::unique_ptr<mailbox::Store> store, std::uint64_t seed)
+                   std::unique_ptr<mailbox::Store> store, Authenticator authenticator,
+                   std::uint64_t seed)
     : common_(common),
       index_(index),
       loop_(loop),
       store_(std::move(store)),
+      authenticator_(std::move(authenticator)),
       random_(seed),
       alive_(std::make_shared<bool>(true)),
       messages_(common.log),
@@ -159,6 +161,39 @@ std::chrono::milliseconds NodeLoop::spread() {
     const auto most =
         static_cast<std::uint64_t>(std::max<std::int64_t>(1, options().drain_spread.count()));
     return std::chrono::milliseconds(random_.below(most));
+}
+
+void NodeLoop::add_sessions(const SessionFilter& filter, std::size_t most, SessionList& list) {
+    for (const auto& [number, session] : sessions_) {
+        if (!session->fits(filter)) {
+            continue;
+        }
+        ++list.total;
+        if (list.sessions.size() < most) {
+            list.sessions.push_back(session->report());
+        }
+    }
+}
+
+std::size_t NodeLoop::end_sessions(const SessionFilter& filter, const Error& error) {
+    std::size_t ended = 0;
+    for (const auto& [number, session] : sessions_) {
+        if (session->fits(filter)) {
+            session->end(error);
+            ++ended;
+        }
+    }
+    return ended;
+}
+
+void NodeLoop::set_applications(const std::shared_ptr<const Applications>& applications) {
+    authenticator_.set(applications);
+    for (const auto& [number, session] : sessions_) {
+        if (session->is_of_other_than(*applications)) {
+            session->end(make_error(ErrorCode::not_authenticated,
+                                    "the application was removed from this server"));
+        }
+    }
 }
 
 void NodeLoop::drain(Task done) {

@@ -29,7 +29,6 @@ namespace parley::server {
 // What the loops of a node have in common. Constant once its loops run, but for `draining`.
 struct NodeCommon {
     NodeOptions options;
-    std::unique_ptr<Authenticator> authenticator;
     Logger log;
     std::atomic<bool> draining{false};
     Probes probes;
@@ -43,10 +42,17 @@ struct NodeCommon {
 class NodeLoop final : public io::ChannelHandler {
   public:
     NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
-             std::unique_ptr<mailbox::Store> store, std::uint64_t seed);
+             std::unique_ptr<mailbox::Store> store, Authenticator authenticator,
+             std::uint64_t seed);
     ~NodeLoop() override;
 
     void on_channel(std::unique_ptr<io::Channel> channel) override;
+    // Adds the sessions that fit, `most` at most in all.
+    void add_sessions(const SessionFilter& filter, std::size_t most, SessionList& list);
+    // Says this Goodbye to the sessions that fit; how many.
+    std::size_t end_sessions(const SessionFilter& filter, const Error& error);
+    // Tokens are checked against these from now on, and the sessions of others end.
+    void set_applications(const std::shared_ptr<const Applications>& applications);
     // Says Goodbye to all; `done` when nothing is left here.
     void drain(Task done);
 
@@ -75,6 +81,7 @@ class NodeLoop final : public io::ChannelHandler {
     std::uint32_t index() const { return index_; }
     io::Loop& loop() { return loop_; }
     mailbox::Store& store() { return *store_; }
+    const Authenticator& authenticator() const { return authenticator_; }
     Watches& watches() { return watches_; }
     Router& router() { return router_; }
     Users& users() { return users_; }
@@ -92,6 +99,7 @@ class NodeLoop final : public io::ChannelHandler {
     const std::uint32_t index_;
     io::Loop& loop_;
     std::unique_ptr<mailbox::Store> store_;
+    Authenticator authenticator_;
     Random random_;
     // Tasks that other loops, or the end of a turn, still hold see through it that the node has
     // gone.

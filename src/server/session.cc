@@ -149,7 +149,7 @@ void Session::take_outputs() {
 
 void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     wire::Hello& hello = output.hello;
-    auto claims = loop_.common().authenticator->check(hello.token, hello.device_id);
+    auto claims = loop_.authenticator().check(hello.token, hello.device_id);
     if (!claims) {
         return goodbye(claims.error());
     }
@@ -210,6 +210,7 @@ void Session::on_head(Result<mailbox::Head> head) {
         return store_failed(head.error(), "the mailbox cannot be read now; try again later");
     }
     phase_ = Phase::live;
+    opened_at_ = loop_.store().now();
     const bool accepted = cursor_ && is_valid(*cursor_, *head);
     position_ = accepted ? cursor_->sequence : Sequence{};
     acked_ = position_;
@@ -283,7 +284,7 @@ void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
     if (phase_ != Phase::live) {
         return;
     }
-    auto claims = loop_.common().authenticator->check(output.token, device_);
+    auto claims = loop_.authenticator().check(output.token, device_);
     if (claims && MailboxId{claims->application, claims->user} != mailbox_) {
         claims =
             unexpected(make_error(ErrorCode::not_authenticated, "the token is for another user"));
@@ -308,7 +309,7 @@ void Session::on_output(protocol::ServerSession::Ended& output) {
 }
 
 Instant Session::end_of(const protocol::TokenClaims& claims) const {
-    return loop_.loop().now() + loop_.common().authenticator->remaining(claims) +
+    return loop_.loop().now() + loop_.authenticator().remaining(claims) +
            loop_.options().token_grace;
 }
 
@@ -318,7 +319,7 @@ std::int64_t Session::told_end_of(const protocol::TokenClaims& claims) const {
     constexpr std::int64_t kSame = 1000;
     const std::int64_t exact = to_ms(claims.expires_at);
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        loop_.common().authenticator->remaining(claims));
+        loop_.authenticator().remaining(claims));
     const std::int64_t told = to_ms(loop_.store().now() + left);
     return std::abs(told - exact) < kSame ? exact : told;
 }

@@ -4,6 +4,8 @@
 #include "mailbox/store.h"
 #include "protocol/server_session.h"
 #include "protocol/token.h"
+#include "server/authenticator.h"
+#include "server/operator.h"
 #include "server/receipts.h"
 #include "server/router.h"
 #include "server/users.h"
@@ -39,6 +41,13 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void wake();
     // Says Goodbye 3002 as soon as nothing of it is at the store.
     void drain();
+
+    // ---- for operators
+    bool fits(const SessionFilter& filter) const;
+    bool is_of_other_than(const Applications& applications) const;
+    SessionReport report();
+    // Says this Goodbye.
+    void end(const Error& error) { goodbye(error); }
 
     // ---- answers of the home loop
     void on_attached(Result<std::shared_ptr<Rate>> attached);
@@ -76,6 +85,8 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void on_output(protocol::ServerSession::RefreshReceived& output);
     void on_output(protocol::ServerSession::Ended& output);
 
+    // It has been let in as a user, and has not ended.
+    bool has_user() const { return phase_ != Phase::hello && phase_ != Phase::ended; }
     void on_head(Result<mailbox::Head> head);
     bool is_valid(const Cursor& cursor, const mailbox::Head& head) const;
     void pump();
@@ -115,6 +126,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
 
     MailboxId mailbox_;
     DeviceId device_;
+    WallTime opened_at_{};
     std::int64_t ends_at_ms_ = 0;
     Instant ends_{};
     std::optional<Cursor> cursor_;  // of the Hello

@@ -161,14 +161,7 @@ class TestServer {
         return head.value();
     }
 
-  private:
-    std::vector<io::ManualLoop*> all_loops() {
-        std::vector<io::ManualLoop*> all{&store_loop};
-        for (auto& loop : loops) {
-            all.push_back(loop.get());
-        }
-        return all;
-    }
+    // One turn of each loop. False: nothing was ready.
     bool turn() {
         bool ran = false;
         for (io::ManualLoop* loop : all_loops()) {
@@ -178,6 +171,15 @@ class TestServer {
             ran = device->take_frames() || ran;
         }
         return ran;
+    }
+
+  private:
+    std::vector<io::ManualLoop*> all_loops() {
+        std::vector<io::ManualLoop*> all{&store_loop};
+        for (auto& loop : loops) {
+            all.push_back(loop.get());
+        }
+        return all;
     }
 };
 

@@ -1,0 +1,34 @@
+// What operators see and do to a session.
+#include "server/node_loop.h"
+#include "server/session.h"
+
+namespace parley::server {
+
+bool Session::fits(const SessionFilter& filter) const {
+    return has_user() && mailbox_.application == filter.application &&
+           (!filter.user || mailbox_.user == *filter.user) &&
+           (!filter.device || device_ == *filter.device);
+}
+
+bool Session::is_of_other_than(const Applications& applications) const {
+    return has_user() && !applications.contains(mailbox_.application);
+}
+
+SessionReport Session::report() {
+    SessionReport report;
+    report.user = mailbox_.user;
+    report.device = device_;
+    report.since = opened_at_;
+    report.ends_at = wall_time_from_ms(ends_at_ms_);
+    report.address = channel_->peer_address();
+    report.subprotocol = channel_->subprotocol();
+    report.messaging = messaging_;
+    report.unacknowledged_events = in_flight_.size();
+    for (const InFlight& event : in_flight_) {
+        report.unacknowledged_bytes += event.event->bytes(encoding_).size();
+    }
+    report.held_by_rate = held_until_.has_value();
+    return report;
+}
+
+}  // namespace parley::server
