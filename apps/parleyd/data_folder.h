@@ -10,6 +10,7 @@ namespace parley::parleyd {
 // The folder of everything that a server keeps, held by this process alone while the object lives.
 //
 //   application.json   key and secret of the application (mode 0600)
+//   applications/      the same of further applications
 //   control.sock       administration
 //   store/             the mailboxes, the engine's own
 //   LOCK               held while a server runs; names its process
@@ -18,6 +19,7 @@ class DataFolder {
     static std::string application_file_in(const std::string& path) {
         return path + "/application.json";
     }
+    static std::string applications_in(const std::string& path) { return path + "/applications"; }
     static std::string control_socket_in(const std::string& path) { return path + "/control.sock"; }
 
     // Makes the folder (mode 0700) where there is none, and locks it. Errors: store_in_use, with
@@ -27,6 +29,7 @@ class DataFolder {
     DataFolder& operator=(const DataFolder&) = delete;
     ~DataFolder();
 
+    const std::string& path() const { return path_; }
     std::string application_file() const { return application_file_in(path_); }
     std::string control_socket() const { return control_socket_in(path_); }
     std::string store() const { return path_ + "/store"; }

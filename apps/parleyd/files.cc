@@ -42,6 +42,8 @@ bool write_all(int descriptor, std::string_view content) {
     return true;
 }
 
+}  // namespace
+
 Result<void> flush_folder_of(const std::string& path) {
     std::string folder = std::filesystem::path(path).parent_path().string();
     if (folder.empty()) {
@@ -53,8 +55,6 @@ Result<void> flush_folder_of(const std::string& path) {
     }
     return {};
 }
-
-}  // namespace
 
 Error file_error(std::string_view what, const std::string& path) {
     const int reason = errno;
@@ -103,6 +103,13 @@ Result<void> write_private_file(const std::string& path, std::string_view conten
     }
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
         return unexpected(file_error("cannot be written", path));
+    }
+    return flush_folder_of(path);
+}
+
+Result<void> remove_file(const std::string& path) {
+    if (::unlink(path.c_str()) != 0) {
+        return unexpected(file_error("cannot be removed", path));
     }
     return flush_folder_of(path);
 }

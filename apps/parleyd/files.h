@@ -15,6 +15,12 @@ Result<std::string> read_file(const std::string& path, std::size_t limit);
 // reason.
 Result<void> write_private_file(const std::string& path, std::string_view content);
 
+// Removes a file, also after a power loss. Errors name the path and the reason.
+Result<void> remove_file(const std::string& path);
+
+// Makes durable what was made or removed in the folder of this file. Errors name the folder.
+Result<void> flush_folder_of(const std::string& path);
+
 // "what: path: No such file or directory", from errno.
 Error file_error(std::string_view what, const std::string& path);
 

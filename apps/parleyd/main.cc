@@ -1,7 +1,8 @@
 // From arguments to an exit code. The wiring is in server.cc.
 
+#include "adapters/asio/entropy.h"
 #include "adapters/asio/tls_server.h"
-#include "application_file.h"
+#include "application_files.h"
 #include "command_line.h"
 #include "commands/commands.h"
 #include "heartbeat.h"
@@ -65,7 +66,8 @@ int check(Loaded loaded) {
         std::error_code ignored;
         if (const std::string application = DataFolder::application_file_in(settings.data);
             std::filesystem::exists(application, ignored)) {
-            note(read_application(application, settings.node.issuer_prefix));
+            asio::SystemEntropy entropy;
+            note(ApplicationFiles(settings.data, settings.node.issuer_prefix, entropy).reload());
         }
         if (std::filesystem::exists(settings.data, ignored) &&
             !std::filesystem::is_directory(settings.data, ignored)) {
@@ -96,6 +98,7 @@ void reload(const CommandLine& line, Server& server, StderrLog& sink) {
     if (loaded.problems.empty()) {
         sink.set_level(loaded.settings.log_level);
     }
+    server.reload_applications();
     const auto certificate = server.reload_certificate();
     if (!certificate) {
         log.warn("certificate.not_reloaded", {{"problem", certificate.error().description}});

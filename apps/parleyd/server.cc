@@ -64,8 +64,9 @@ Result<void> Server::open() {
     // Before the store: a wrong certificate or application file is found without its recovery.
     std::error_code ignored;
     const bool is_old = std::filesystem::exists(folder_->application_file(), ignored);
-    PARLEY_TRY(auto application, load_or_make_application(folder_->application_file(),
-                                                          settings_.node.issuer_prefix, entropy_));
+    PARLEY_CHECK(load_or_make_application(folder_->application_file(), settings_.node.issuer_prefix,
+                                          entropy_));
+    PARLEY_CHECK(applications_->reload());
     if (!is_old && folder_->has_store()) {
         log_.warn("application.created_anew",
                   {{"file", folder_->application_file()},
@@ -77,7 +78,7 @@ Result<void> Server::open() {
         PARLEY_TRY(tls_, asio::TlsServer::load(settings_.tls_cert, settings_.tls_key));
     }
     PARLEY_CHECK(open_store());
-    open_node(std::move(application));
+    open_node();
     open_watching();
     PARLEY_CHECK(open_administration());
     PARLEY_CHECK(open_public());
@@ -86,8 +87,9 @@ Result<void> Server::open() {
 
 Result<io::HttpResponse> Server::administer(const io::HttpRequest& request) {
     PARLEY_CHECK(open_folder());
+    PARLEY_CHECK(applications_->reload());
     PARLEY_CHECK(open_store());
-    make_router(nullptr);
+    make_router(*store_loop_, nullptr);
     io::HttpResponse answer;
     store_loop_->post([&] {
         admin_router_->handle(request, [&](io::HttpResponse response) {
@@ -102,6 +104,8 @@ Result<io::HttpResponse> Server::administer(const io::HttpRequest& request) {
 
 Result<void> Server::open_folder() {
     PARLEY_TRY(folder_, DataFolder::open(settings_.data));
+    applications_ =
+        std::make_unique<ApplicationFiles>(folder_->path(), settings_.node.issuer_prefix, entropy_);
     store_loop_ = std::make_unique<asio::AsioLoop>();
     return {};
 }
@@ -128,7 +132,7 @@ Result<void> Server::open_store() {
     return {};
 }
 
-void Server::open_node(server::Application application) {
+void Server::open_node() {
     server::NodeOptions options = settings_.node;
     const auto loops = static_cast<std::uint32_t>(loops_.size());
     // Somewhat below what the acceptor takes: those in between are told why they are sent away.
@@ -137,7 +141,7 @@ void Server::open_node(server::Application application) {
     for (const auto& loop : loops_) {
         places.push_back({loop.get(), store_->door(*loop)});
     }
-    node_ = std::make_unique<server::Node>(std::move(options), std::vector{std::move(application)},
+    node_ = std::make_unique<server::Node>(std::move(options), applications_->applications(),
                                            std::move(places), clock_, entropy_, log_);
 }
 
@@ -178,7 +182,7 @@ Result<void> Server::open_administration() {
         return asio::listen(std::move(options), {{loops_.front().get(), nullptr, &requests}}, log_);
     };
     io::RequestHandler& everywhere = node_->admin_requests(0);
-    make_router(&everywhere);
+    make_router(*loops_.front(), &everywhere);
     asio::ListenOptions control;
     control.unix_path = folder_->control_socket();
     control.answer_timeout = kAdminPatience;
@@ -189,22 +193,29 @@ Result<void> Server::open_administration() {
     return {};
 }
 
-void Server::make_router(io::RequestHandler* rest) {
+void Server::make_router(io::Loop& loop, io::RequestHandler* rest) {
+    admin_store_ = store_->door(loop);
     admin_router_ = std::make_unique<AdminRouter>(rest);
-    const AdminParts parts{*store_};
+    const AdminParts parts{*store_, *admin_store_, *applications_, node_.get(), log_};
+    add_application_routes(*admin_router_, parts);
+    add_user_routes(*admin_router_, parts);
+    add_session_routes(*admin_router_, parts);
+    add_device_routes(*admin_router_, parts);
     add_clock_routes(*admin_router_, parts);
     // Without a server there is one loop, and nobody to wait for it.
-    io::Loop& requests = background_ ? *loops_.front() : *store_loop_;
     io::Loop& background = background_ ? *background_ : *store_loop_;
     background_door_ = store_->door(background);
-    TraceParts trace{requests, background, *background_door_, [this] { return application_keys(); },
+    TraceParts trace{loop, background, *background_door_, [this] { return application_keys(); },
                      !background_};
     add_trace_routes(*admin_router_, std::move(trace));
 }
 
 std::vector<ApplicationKey> Server::application_keys() const {
-    auto application = read_application(folder_->application_file(), settings_.node.issuer_prefix);
-    return application ? std::vector{application->key} : std::vector<ApplicationKey>();
+    std::vector<ApplicationKey> keys;
+    for (const ApplicationFiles::Entry& entry : applications_->entries()) {
+        keys.push_back(entry.application.key);
+    }
+    return keys;
 }
 
 std::uint32_t Server::connection_limit() const {
@@ -257,6 +268,19 @@ std::vector<io::Loop*> Server::loops() const {
         all.push_back(loop.get());
     }
     return all;
+}
+
+void Server::reload_applications() {
+    loops_.front()->post([this] {
+        if (const auto reloaded = applications_->reload(); !reloaded) {
+            log_.warn("applications.not_reloaded", {{"problem", reloaded.error().description}});
+            return;
+        }
+        node_->set_applications(applications_->applications(), [this] {
+            log_.info("applications.reloaded",
+                      {{"count", std::uint64_t{applications_->entries().size()}}});
+        });
+    });
 }
 
 Address Server::listening() const {

@@ -5,6 +5,7 @@
 #include "adapters/asio/loop.h"
 #include "adapters/asio/tls_server.h"
 #include "admin/router.h"
+#include "application_files.h"
 #include "data_folder.h"
 #include "io/acceptor.h"
 #include "mailbox/log_store.h"
@@ -51,6 +52,9 @@ class Server {
 
     // Every loop that serves. After open(); they live as long as the server.
     std::vector<io::Loop*> loops() const;
+    // Reads the files of the applications again, soon; the log says what came of it. After run().
+    void reload_applications();
+
     // With the real ports. After open().
     Address listening() const;
     std::optional<Address> administration() const;
@@ -58,12 +62,12 @@ class Server {
   private:
     Result<void> open_folder();
     Result<void> open_store();
-    void open_node(server::Application application);
+    void open_node();
     void open_watching();
     Result<void> open_public();
     Result<void> open_administration();
-    // `rest` may be null.
-    void make_router(io::RequestHandler* rest);
+    // On this loop; `rest` may be null.
+    void make_router(io::Loop& loop, io::RequestHandler* rest);
     std::vector<ApplicationKey> application_keys() const;
     std::uint32_t connection_limit() const;
     void stop();
@@ -77,6 +81,7 @@ class Server {
     asio::SystemWallClock clock_;
     asio::SystemEntropy entropy_;
     std::unique_ptr<DataFolder> folder_;
+    std::unique_ptr<ApplicationFiles> applications_;  // on the first loop
     std::unique_ptr<asio::AsioLoop> store_loop_;
     std::vector<std::unique_ptr<asio::AsioLoop>> loops_;
     // For what may take its time: nobody's message waits for it.
@@ -86,6 +91,7 @@ class Server {
     std::unique_ptr<server::Node> node_;
     std::unique_ptr<mailbox::Store> background_door_;
     std::unique_ptr<Watching> watching_;
+    std::unique_ptr<mailbox::Store> admin_store_;  // the door of the loop that administers
     std::unique_ptr<AdminRouter> admin_router_;
     std::shared_ptr<asio::TlsServer> tls_;
     std::unique_ptr<io::Acceptor> public_;

@@ -276,7 +276,9 @@ Result<std::vector<UserId>> list_users(Table& table, const ApplicationKey& appli
         }
         for (const Entry& entry : entries) {
             PARLEY_TRY(const UserRecord record, decode_user(entry.value));
-            if (record.exists && users.size() < count) {
+            // Not those of whom only the head is left.
+            const bool is_kept = record.exists || record.held || record.disabled;
+            if (is_kept && users.size() < count) {
                 PARLEY_TRY(UserId user, user_of(entry.key, application));
                 users.push_back(std::move(user));
             }

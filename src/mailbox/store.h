@@ -181,7 +181,7 @@ class Store {
     // Removes mailbox, devices and registration. Older cursors become void; the head lives on.
     // False: there was no such user.
     virtual void erase(const MailboxId& mailbox, Done<Result<bool>> done) = 0;
-    // Users of an application after `after`, sorted, at most `count`.
+    // Users (registered, held for, or disabled) after `after`, sorted, at most `count`.
     virtual void list(const ApplicationKey& application, const UserId& after, std::size_t count,
                       Done<Result<std::vector<UserId>>> done) = 0;
 

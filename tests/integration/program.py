@@ -122,6 +122,13 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(len(said), 1, errors)
         return said[0]
 
+    def ask(self, *command):
+        """Runs a command on the data, with or without a server; returns what it answers."""
+        program = self.start(*command, "--data", "data", "--json")
+        text = program.process.stdout.read()
+        self.assertEqual(program.wait(), 0, program.errors())
+        return json.loads(text)
+
     def make_certificate(self, name):
         certificate, key = self.folder / "server.crt", self.folder / "server.key"
         subprocess.run(

@@ -1,16 +1,32 @@
 #pragma once
 
 #include "admin/router.h"
+#include "application_files.h"
+#include "base/log.h"
 #include "mailbox/log_store.h"
+#include "server/node.h"
 
 namespace parley::parleyd {
 
-// What the routes work on. All of it outlives the router. Touched on the loop of the requests.
+// What the routes work on. All of it outlives the router and is touched on the loop of the requests
+// alone, which is the node's first.
 struct AdminParts {
-    mailbox::LogStore& store;
+    mailbox::LogStore& log_store;
+    mailbox::Store& store;  // the door of that loop
+    ApplicationFiles& applications;
+    server::Node* node;  // null: no server runs, so there are no sessions
+    Logger log;
 };
 
 // What can be asked, by topic: docs/operations/administration.md.
 void add_clock_routes(AdminRouter& router, AdminParts parts);
+void add_application_routes(AdminRouter& router, AdminParts parts);
+void add_user_routes(AdminRouter& router, AdminParts parts);
+void add_device_routes(AdminRouter& router, AdminParts parts);
+void add_session_routes(AdminRouter& router, AdminParts parts);
+
+// Ends the sessions that fit with this Goodbye; `done` hears how many.
+void end_sessions(const AdminParts& parts, server::SessionFilter filter, Error error,
+                  UniqueFunction<void(std::size_t)> done);
 
 }  // namespace parley::parleyd

@@ -1,16 +1,23 @@
 #include "commands/commands.h"
 
+#include "admin/router.h"
+#include "application_file.h"
+#include "base/try.h"
 #include "control.h"
 #include "data_folder.h"
 #include "process.h"
 #include "server.h"
 #include "stderr_log.h"
 
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <iterator>
 
 namespace parley::parleyd {
 namespace {
@@ -25,12 +32,28 @@ bool has_data(const std::string& data) {
            std::filesystem::exists(data + "/store", ignored);
 }
 
+// What root would write into the folder the server could not read any more.
+Result<void> check_owner(const std::string& data) {
+    struct stat status{};
+    if (::geteuid() != 0 || ::stat(data.c_str(), &status) != 0 || status.st_uid == 0) {
+        return {};
+    }
+    const passwd* const owner = ::getpwuid(status.st_uid);
+    const std::string name =
+        owner != nullptr ? std::string(owner->pw_name) : "#" + std::to_string(status.st_uid);
+    return unexpected(make_error(ErrorCode::invalid_argument,
+                                 data + ": no server runs here, and the folder belongs to " + name +
+                                     ": run this command as that user (sudo -u " + name + ")"));
+}
+
 }  // namespace
 
 std::vector<CommandSpec> all_commands() {
     std::vector<CommandSpec> all;
-    for (auto group : {health_commands(), trace_commands(), clock_commands()}) {
-        std::move(group.begin(), group.end(), std::back_inserter(all));
+    for (const auto& group :
+         {application_commands(), user_commands(), session_commands(), device_commands(),
+          health_commands(), trace_commands(), clock_commands()}) {
+        all.insert(all.end(), group.begin(), group.end());
     }
     return all;
 }
@@ -62,17 +85,24 @@ Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequ
                        answer.error().description + ", and " + settings.data +
                            " holds no data of a server; --data or --config says where they are"));
     }
+    PARLEY_CHECK(check_owner(settings.data));
     StderrLog sink(LogLevel::warn, settings.log_format);
     return Server(settings, raise_descriptor_limit(), sink).administer(request);
 }
 
 int ask_and_print(const CommandInput& input, const io::HttpRequest& request, PrintAnswer print) {
+    nlohmann::ordered_json json;
+    return ask_and_print(input, request, print, json);
+}
+
+int ask_and_print(const CommandInput& input, const io::HttpRequest& request, PrintAnswer print,
+                  nlohmann::ordered_json& json) {
     const auto answer = administer(input.settings, request);
     if (!answer) {
         complain(answer.error().description);
         return exit_code_of(answer.error());
     }
-    const auto json = nlohmann::ordered_json::parse(answer->body, nullptr, false);
+    json = nlohmann::ordered_json::parse(answer->body, nullptr, false);
     if (!is_success(answer->status) || !json.is_object()) {
         const bool is_told =
             json.is_object() && json.contains("message") && json.at("message").is_string();
@@ -85,11 +115,61 @@ int ask_and_print(const CommandInput& input, const io::HttpRequest& request, Pri
     } else {
         print(json);
     }
-    if (std::fflush(stdout) != 0) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
         complain("standard output cannot be written");
         return exit_code::kRefused;
     }
     return exit_code::kOk;
+}
+
+const CommandOption kApplicationOption{"--app", "KEY",
+                                       "The application [that of application.json]"};
+
+std::string application_path(const CommandInput& input) {
+    std::string key(input.arguments["--app"]);
+    if (key.empty()) {
+        const Settings& settings = input.settings;
+        const auto first = read_application(DataFolder::application_file_in(settings.data),
+                                            settings.node.issuer_prefix);
+        if (!first) {
+            complain(first.error().description + "; or say which application with --app KEY");
+            return "";
+        }
+        key = first->key.value();
+    }
+    return "/v1/applications/" + percent_encode(key);
+}
+
+std::string user_path(const CommandInput& input) {
+    const std::string path = application_path(input);
+    return path.empty() ? path : path + "/users/" + percent_encode(input.arguments["USER"]);
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], row[i].size());
+        }
+    }
+    for (const auto& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += row[i];
+            if (i + 1 < row.size()) {
+                line.append(widths[i] - row[i].size() + 2, ' ');
+            }
+        }
+        std::puts(line.c_str());
+    }
+}
+
+std::string word_of(const nlohmann::ordered_json& value) {
+    if (value.is_boolean()) {
+        return value.get<bool>() ? "yes" : "no";
+    }
+    return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 }  // namespace parley::parleyd

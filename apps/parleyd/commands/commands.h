@@ -12,6 +12,10 @@
 namespace parley::parleyd {
 
 // ---- the commands, by topic
+std::vector<CommandSpec> application_commands();
+std::vector<CommandSpec> user_commands();
+std::vector<CommandSpec> session_commands();
+std::vector<CommandSpec> device_commands();
 std::vector<CommandSpec> clock_commands();
 std::vector<CommandSpec> health_commands();
 std::vector<CommandSpec> trace_commands();
@@ -34,5 +38,20 @@ Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequ
 // is complained of and ends with 1.
 using PrintAnswer = void (*)(const nlohmann::ordered_json& answer);
 int ask_and_print(const CommandInput& input, const io::HttpRequest& request, PrintAnswer print);
+// The same for one of several requests: the answer goes to `json`.
+int ask_and_print(const CommandInput& input, const io::HttpRequest& request, PrintAnswer print,
+                  nlohmann::ordered_json& json);
+
+// The option that says which application is meant, and "/v1/applications/KEY" as it says, or that
+// of application.json. Without one it complains and gives nothing.
+extern const CommandOption kApplicationOption;
+std::string application_path(const CommandInput& input);
+// The same with "/users/USER".
+std::string user_path(const CommandInput& input);
+
+// Columns of text, as wide as they need to be, each line without spaces at its end.
+void print_table(const std::vector<std::vector<std::string>>& rows);
+// Text as it stands, numbers in digits, booleans as yes and no.
+std::string word_of(const nlohmann::ordered_json& value);
 
 }  // namespace parley::parleyd

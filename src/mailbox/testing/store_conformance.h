@@ -559,6 +559,14 @@ TEST_P(StoreConformance, ListsTheUsersOfAnApplicationInPages) {
     EXPECT_EQ(call_->list("", 2), (Strings{"alice", "bob"}));
     EXPECT_EQ(call_->list("bob", 2), Strings{"dora"});
     EXPECT_EQ(call_->list("b", 1), Strings{"bob"});
+    // A ban and messages that wait are kept too, and an operator must find them.
+    call_->set_disabled("carl", true);
+    const Append held{mailbox_of("early"), key_of("k"), Needs::nothing, shared("held"), nullptr};
+    EXPECT_EQ(call_->append(held).outcome, Outcome::stored);
+    EXPECT_EQ(call_->list(), (Strings{"alice", "bob", "carl", "dora", "early"}));
+    call_->set_disabled("carl", false);
+    EXPECT_TRUE(call_->erase("early"));
+    EXPECT_EQ(call_->list(), (Strings{"alice", "bob", "dora"}));
 }
 
 // ---- wake-ups and doors

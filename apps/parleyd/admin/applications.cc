@@ -1,0 +1,183 @@
+// Applications: their keys, secrets and files.
+#include "admin/answer.h"
+#include "admin/routes.h"
+#include "application_file.h"
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace parley::parleyd {
+namespace {
+
+using Done = AdminRouter::Done;
+using nlohmann::ordered_json;
+
+// Never the secrets: they are in the file.
+ordered_json to_json(const ApplicationFiles::Entry& entry) {
+    std::error_code ignored;
+    return {{"application", entry.application.key.value()},
+            {"file", std::filesystem::absolute(entry.file, ignored).lexically_normal().string()},
+            {"first", entry.is_first},
+            {"previous_secret", entry.has_previous()}};
+}
+
+// The files have changed: whoever checks tokens hears of it, then the answer goes out.
+void apply(const AdminParts& parts, ordered_json said, Done done) {
+    Task finish = [said = std::move(said), done = std::move(done)]() mutable {
+        done(answer(said));
+    };
+    if (parts.node == nullptr) {
+        return finish();
+    }
+    parts.node->set_applications(parts.applications.applications(), std::move(finish));
+}
+
+void apply(const AdminParts& parts, std::string_view event,
+           const Result<ApplicationFiles::Entry>& entry, Done done) {
+    if (!entry) {
+        return done(refuse(entry.error()));
+    }
+    parts.log.info(event, {{"application", entry->application.key.value()}});
+    apply(parts, to_json(*entry), std::move(done));
+}
+
+void list(const AdminParts& parts, Done done) {
+    ordered_json all = ordered_json::array();
+    for (const ApplicationFiles::Entry& entry : parts.applications.entries()) {
+        all.push_back(to_json(entry));
+    }
+    done(answer({{"applications", std::move(all)}}));
+}
+
+void create(const AdminParts& parts, const AdminRequest& request, Done done) {
+    std::optional<std::string> key;
+    if (request.values.contains("key")) {
+        key = std::string(request["key"]);
+        if (!is_application_key(*key)) {
+            return done(refuse(400, "\"" + *key +
+                                        "\" cannot be an application key: 1 to 64 letters, digits, "
+                                        "- and _"));
+        }
+        if (parts.applications.find(ApplicationKey(*key)) != nullptr) {
+            return done(refuse(409, "there is an application " + *key + " already"));
+        }
+    }
+    apply(parts, "admin.application_created", parts.applications.create(std::move(key)),
+          std::move(done));
+}
+
+void remove(const AdminParts& parts, const ApplicationFiles::Entry& entry, Done done) {
+    if (entry.is_first) {
+        return done(refuse(409, entry.application.key.value() +
+                                    " is the application of application.json, which a server "
+                                    "always has: it cannot be removed"));
+    }
+    const ApplicationKey key = entry.application.key;
+    if (const auto removed = parts.applications.remove(key); !removed) {
+        return done(refuse(removed.error()));
+    }
+    parts.log.info("admin.application_removed", {{"application", key.value()}});
+    apply(parts, {{"application", key.value()}, {"removed", true}}, std::move(done));
+}
+
+// Erases some users of an application that is not served any more, in the order of their names.
+void erase_users(const AdminParts& parts, const AdminRequest& request, Done done) {
+    constexpr std::size_t kMost = 1000;
+    const ApplicationKey key{std::string(request["application"])};
+    if (parts.applications.find(key) != nullptr) {
+        return done(refuse(409, "the application " + key.value() +
+                                    " is served: its users would come back; remove it first"));
+    }
+    const UserId after{std::string(request["after"])};
+    parts.store.list(key, after, kMost,
+                     [&store = parts.store, key, after,
+                      done = std::move(done)](Result<std::vector<UserId>> users) mutable {
+                         if (!users) {
+                             return done(refuse(users.error()));
+                         }
+                         struct Progress {
+                             std::size_t left = 0;
+                             std::size_t erased = 0;
+                             std::optional<Error> error;
+                             ordered_json said;
+                             Done done;
+                         };
+                         auto progress = std::make_shared<Progress>();
+                         progress->said = {
+                             {"after", users->empty() ? after.value() : users->back().value()},
+                             {"more", users->size() == kMost}};
+                         if (users->empty()) {
+                             progress->said["erased"] = 0;
+                             return done(answer(progress->said));
+                         }
+                         progress->left = users->size();
+                         progress->done = std::move(done);
+                         for (UserId& user : *users) {
+                             store.erase({key, std::move(user)}, [progress](Result<bool> erased) {
+                                 if (!erased) {
+                                     progress->error = erased.error();
+                                 } else if (*erased) {
+                                     ++progress->erased;
+                                 }
+                                 if (--progress->left > 0) {
+                                     return;
+                                 }
+                                 progress->said["erased"] = progress->erased;
+                                 progress->done(progress->error ? refuse(*progress->error)
+                                                                : answer(progress->said));
+                             });
+                         }
+                     });
+}
+
+using OfOne = std::function<void(const AdminParts&, const ApplicationFiles::Entry&, Done)>;
+
+// A route for an application that must be there.
+void add_for_one(AdminRouter& router, const AdminParts& parts, std::string_view method,
+                 const std::string& what, OfOne handler) {
+    router.add(method, "/v1/applications/{application}" + what,
+               [parts, handler = std::move(handler)](const AdminRequest& request, Done done) {
+                   const std::string key(request["application"]);
+                   const auto* entry = parts.applications.find(ApplicationKey(key));
+                   if (entry == nullptr) {
+                       return done(refuse(
+                           404, "there is no application " + key + "; parleyd app list shows all"));
+                   }
+                   handler(parts, *entry, std::move(done));
+               });
+}
+
+}  // namespace
+
+void add_application_routes(AdminRouter& router, AdminParts parts) {
+    router.add("GET", "/v1/applications",
+               [parts](const AdminRequest&, Done done) { list(parts, std::move(done)); });
+    router.add("POST", "/v1/applications", [parts](const AdminRequest& request, Done done) {
+        create(parts, request, std::move(done));
+    });
+    add_for_one(router, parts, "POST", "/rotate",
+                [](const auto& all, const auto& entry, Done done) {
+                    apply(all, "admin.secret_rotated",
+                          all.applications.rotate(entry.application.key), std::move(done));
+                });
+    add_for_one(router, parts, "POST", "/drop-previous",
+                [](const auto& all, const auto& entry, Done done) {
+                    if (!entry.has_previous()) {
+                        return done(refuse(409, "the application " + entry.application.key.value() +
+                                                    " has no previous secret"));
+                    }
+                    apply(all, "admin.previous_secret_dropped",
+                          all.applications.drop_previous(entry.application.key), std::move(done));
+                });
+    add_for_one(router, parts, "DELETE", "", remove);
+    router.add("POST", "/v1/applications/{application}/erase-users",
+               [parts](const AdminRequest& request, Done done) {
+                   erase_users(parts, request, std::move(done));
+               });
+}
+
+}  // namespace parley::parleyd

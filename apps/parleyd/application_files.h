@@ -1,0 +1,66 @@
+#pragma once
+
+#include "io/entropy.h"
+#include "parley/result.h"
+#include "server/node.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace parley::parleyd {
+
+// The applications that a server serves, each with its key and secrets in a file of its own (mode
+// 0600), for whoever signs its tokens:
+//
+//   DIR/application.json         the first one; always there
+//   DIR/applications/KEY.json    further ones
+//
+// The files are the truth: a change is durable before it is told, and one made by hand counts after
+// reload(). Held by whoever holds the data folder; one loop.
+//
+// Errors (invalid_argument) name the file, what was found and what to do.
+class ApplicationFiles {
+  public:
+    struct Entry {
+        server::Application application;  // the newest secret first
+        std::string file;
+        bool is_first = false;  // that of application.json
+
+        bool has_previous() const { return application.secrets.size() > 1; }
+    };
+
+    // `entropy` outlives this. Nothing is read before reload().
+    ApplicationFiles(std::string folder, std::string issuer_prefix, io::Entropy& entropy);
+
+    // Reads all files. On an error what was known before stays.
+    Result<void> reload();
+
+    // The first one first, then by key.
+    std::vector<Entry> entries() const;
+    const Entry* find(const ApplicationKey& key) const;
+    std::vector<server::Application> applications() const;
+
+    // A new application, with a random key if none is given. Refused: a key that is taken or is
+    // none.
+    Result<Entry> create(std::optional<std::string> key);
+    // A new secret, which signs from now on; the one before stays valid, older ones end. The key
+    // must be there.
+    Result<Entry> rotate(const ApplicationKey& key);
+    // Ends the secret before the newest. The key must be there.
+    Result<Entry> drop_previous(const ApplicationKey& key);
+    // Removes the file. The key must be there and not be the first one's.
+    Result<void> remove(const ApplicationKey& key);
+
+  private:
+    Result<Entry> write(Entry entry);
+
+    const std::string folder_;
+    const std::string issuer_prefix_;
+    io::Entropy& entropy_;
+    std::map<ApplicationKey, Entry> entries_;
+};
+
+}  // namespace parley::parleyd

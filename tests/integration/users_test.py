@@ -1,0 +1,206 @@
+"""Users, their devices and sessions, as an operator sees and ends them."""
+
+import asyncio
+import http.client
+import json
+import os
+import unittest
+
+from program import SECONDS, ProgramTest
+from parley_json import Device, Refused  # noqa: E402
+
+
+class Users(ProgramTest):
+    async def goodbye(self, device):
+        return (await device.until(lambda: device.goodbye, SECONDS, "a goodbye"))["error"]["code"]
+
+    async def error_of(self, sender, recipient):
+        return (await sender.result(await sender.submit([recipient], "hello")))["recipients"][0].get("error", {}).get("code")
+
+    def both_ways(self, server):
+        """Goes through its body with the server running and once more without it."""
+        yield "with a server"
+        self.assertEqual(server.end(), 0)
+        yield "without one"
+
+    def test_a_disabled_user_is_sent_away_and_kept_away(self):
+        server = self.serve()
+
+        async def disable_and_enable():
+            alice, bob = Device(server, "alice", "a"), Device(server, "bob", "b")
+            for device in (alice, bob):
+                await device.connect()
+            await alice.result(await alice.submit(["bob"], "before"))
+            await bob.until_incoming(["before"])
+            self.assertEqual(self.ask("user", "disable", "bob")["disabled"], True)
+            self.assertEqual(await self.goodbye(bob), 5000)
+            with self.assertRaises(Refused) as refused:
+                await bob.connect()
+            self.assertEqual(refused.exception.code, 5000)
+            self.assertEqual(await self.error_of(alice, "bob"), 5000)
+            shown = self.ask("user", "show", "bob")
+            self.assertEqual((shown["disabled"], shown["sessions"], shown["devices"]), (True, 0, 1))
+            self.assertEqual(self.ask("user", "enable", "bob")["disabled"], False)
+            await bob.connect()
+            self.assertEqual(await self.error_of(alice, "bob"), None)
+            await bob.until_incoming(["before", "hello"])
+            for device in (alice, bob):
+                await device.close()
+        asyncio.run(disable_and_enable())
+        self.assertIn("not disabled", self.refuse(1, "user", "enable", "bob", "--data", "data"))
+        self.assertEqual(server.end(), 0)
+        # Without a server, and a user who never came.
+        self.ask("user", "disable", "bob")
+        self.assertEqual(self.ask("user", "disable", "mallory")["registered"], False)
+        server = self.serve()
+
+        async def all_refused():
+            for user in ("bob", "mallory"):
+                with self.assertRaises(Refused) as refused:
+                    await Device(server, user).connect()
+                self.assertEqual(refused.exception.code, 5000)
+        asyncio.run(all_refused())
+
+    def test_an_erased_user_is_gone_and_what_others_hold_stays(self):  # R19
+        server = self.serve()
+
+        async def erase():
+            alice, bob = Device(server, "alice", "a"), Device(server, "bob", "b")
+            for device in (alice, bob):
+                await device.connect()
+            await alice.result(await alice.submit(["bob"], "to bob"))
+            await bob.result(await bob.submit(["alice"], "from bob"))
+            await alice.until_incoming(["from bob"])
+            await bob.until_incoming(["to bob"])
+            answer = self.ask("user", "erase", "bob")
+            self.assertEqual((answer["erased"], answer["ended_sessions"]), (True, 1))
+            self.assertEqual(await self.goodbye(bob), 3004)
+            self.assertEqual(await self.error_of(alice, "bob"), 2000)
+            again = Device(server, "alice", "new")
+            await again.connect()
+            await again.until_incoming(["from bob"])
+            # A device of before: its cursor is void, and nothing of before comes.
+            await bob.connect()
+            self.assertFalse(bob.welcome["cursorAccepted"])
+            bob.events.clear()
+            await alice.result(await alice.submit(["bob"], "welcome back"))
+            await bob.until_incoming(["welcome back"])
+            for device in (alice, bob, again):
+                await device.close()
+        asyncio.run(erase())
+        for way in self.both_ways(server):
+            with self.subTest(way):
+                self.ask("user", "erase", "bob" if way == "with a server" else "alice")
+                self.assertIn("no user nobody", self.refuse(1, "user", "erase", "nobody", "--data", "data"))
+                self.assertIn("no user bob", self.refuse(1, "user", "show", "bob", "--data", "data"))
+        self.assertEqual(self.ask("user", "list"), {"users": [], "more": False})
+
+    def test_a_ban_outlives_an_erase(self):
+        server = self.serve()
+
+        async def come(expected):
+            bob = Device(server, "bob", "b")
+            try:
+                await bob.connect()
+            except Refused as refused:
+                self.assertEqual(refused.code, expected)
+            else:
+                self.assertIsNone(expected)
+            await bob.drop()
+        asyncio.run(come(None))
+        self.ask("user", "disable", "bob")
+        self.ask("user", "erase", "bob")
+        asyncio.run(come(5000))
+        shown = self.ask("user", "show", "bob")
+        self.assertEqual((shown["registered"], shown["disabled"], shown["devices"]), (False, True, 0))
+        self.ask("user", "enable", "bob")
+        asyncio.run(come(None))
+
+    def test_sessions_are_listed_and_ended(self):
+        server = self.serve()
+
+        async def end_some():
+            phone, tablet, bob = Device(server, "alice", "phone"), Device(server, "alice", "tablet"), Device(server, "bob", "b")
+            for device in (phone, tablet, bob):
+                await device.connect()
+            bob.acknowledging = False
+            await phone.result(await phone.submit(["bob"], "hello"))
+            await bob.until_incoming(["hello"])
+            listed = self.ask("session", "list")
+            self.assertEqual([(s["user"], s["device"]) for s in listed["sessions"]],
+                             [("alice", "phone"), ("alice", "tablet"), ("bob", "b")])
+            one = self.ask("session", "list", "--user", "bob")["sessions"][0]
+            self.assertEqual((one["address"], one["subprotocol"], one["messaging"], one["unacknowledged_events"]),
+                             ("127.0.0.1", "parley.v1.json", True, 1))
+            self.assertRegex(one["since"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            limited = self.ask("session", "list", "--limit", "1")
+            self.assertEqual((len(limited["sessions"]), limited["total"]), (1, 3))
+            self.assertEqual(self.ask("session", "end", "alice", "tablet"), {"ended_sessions": 1})
+            self.assertEqual(await self.goodbye(tablet), 3002)
+            self.assertTrue(tablet.goodbye["error"]["retryable"])
+            self.assertIsNone(phone.goodbye)
+            await tablet.connect()
+            self.assertEqual(self.ask("session", "end", "--all"), {"ended_sessions": 3})
+            for device in (phone, tablet, bob):
+                self.assertEqual(await self.goodbye(device), 3002)
+        asyncio.run(end_some())
+        for way in self.both_ways(server):
+            with self.subTest(way):
+                self.assertEqual(self.ask("session", "list"), {"sessions": [], "total": 0})
+                self.assertEqual(self.start("session", "end", "alice", "--data", "data").wait(), 1)
+        self.assertIn("--all", self.refuse(2, "session", "end", "--data", "data"))
+
+    def test_devices_are_listed_and_forgotten(self):  # R24
+        server = self.serve()
+
+        async def forget():
+            phone, tablet = Device(server, "a/b%c", "phone"), Device(server, "a/b%c", "tablet")
+            for device in (phone, tablet):
+                await device.connect()
+            listed = self.ask("device", "list", "a/b%c")["devices"]
+            self.assertEqual(sorted(d["device"] for d in listed), ["phone", "tablet"])
+            self.assertEqual(self.ask("device", "forget", "a/b%c", "phone")["ended_sessions"], 1)
+            self.assertEqual(await self.goodbye(phone), 3002)
+            self.assertIsNone(tablet.goodbye)
+            await tablet.close()
+        asyncio.run(forget())
+        for way in self.both_ways(server):
+            with self.subTest(way):
+                self.assertEqual([d["device"] for d in self.ask("device", "list", "a/b%c")["devices"]], ["tablet"])
+                self.assertIn("no device phone", self.refuse(1, "device", "forget", "a/b%c", "phone", "--data", "data"))
+                self.assertIn("no user", self.refuse(1, "device", "list", "nobody", "--data", "data"))
+        self.ask("device", "forget", "a/b%c", "tablet")
+        self.assertEqual(self.ask("device", "list", "a/b%c")["devices"], [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can write what the owner cannot read")
+    def test_root_does_not_open_the_store_of_another_user(self):
+        server = self.serve()
+        os.chown(self.data, 65534, 65534)
+        self.ask("app", "list")
+        server.end()
+        self.assertIn("sudo -u", self.refuse(2, "app", "create", "--data", "data"))
+        os.chown(self.data, 0, 0)
+        self.assertEqual(len(self.ask("app", "list")["applications"]), 1)
+
+    def test_people_get_a_table(self):
+        self.serve()
+        for command, said in ((("app", "list"), "APPLICATION "), (("session", "list"), "USER "), (("user", "list"), "")):
+            program = self.start(*command, "--data", "data")
+            self.assertTrue(program.process.stdout.read().startswith(said))
+            self.assertEqual(program.wait(), 0)
+            self.assertEqual(program.errors(), "")
+
+    def test_only_the_control_socket_takes_commands(self):
+        server = self.serve("--admin-listen", "127.0.0.1:0")
+        for target, method in (("/v1/applications", "GET"), ("/v1/clock/confirm", "POST"), ("/v1/applications/x/users", "GET")):
+            self.assertNotEqual(server.control(target, method)[0], 405)
+            for port in (server.port, server.admin_port):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+                connection.request(method, target)
+                answer = connection.getresponse()
+                self.assertEqual((answer.status, json.loads(answer.read())["errorCode"]), (404, 404), target)
+                connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
