@@ -125,6 +125,20 @@ class ParsedCommand {
         return arguments;
     }
 
+    // The first of them that was given as "", which in a script is a variable that is not set: it
+    // must not mean the default.
+    std::optional<std::string> empty_one() const {
+        auto value = values_.begin();
+        for (const auto& [name, option] : options_) {
+            const bool takes_value = option->get_items_expected_max() > 0;
+            if (takes_value && option->count() > 0 && value->empty()) {
+                return name;
+            }
+            ++value;
+        }
+        return std::nullopt;
+    }
+
   private:
     void add(const CommandOption& one) {
         std::string& value = values_.emplace_back();
@@ -169,6 +183,9 @@ class Commands {
                 line.action = Action::command;
                 line.command = &one.spec();
                 line.arguments = one.arguments();
+                if (const auto empty = one.empty_one()) {
+                    line.problem = *empty + ": is empty";
+                }
                 return;
             }
         }

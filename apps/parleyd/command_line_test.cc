@@ -166,6 +166,9 @@ TEST(CommandLine, WhatMakesNoSenseIsOneLineThatNamesIt) {
         {{"user", "show", "a", "--app"}, "--app"},
         {{"restore", "d", "--json"}, "--json"},
         {{"show", "a"}, "show"},
+        {{"user", "show", ""}, "USER: is empty"},
+        {{"user", "show", "a", "--app", ""}, "--app: is empty"},
+        {{"user", "show", "a", "--app="}, "--app"},
         {{"--insecure-bind=maybe"}, "insecure-bind"},
     };
     for (const auto& [arguments, named] : cases) {
