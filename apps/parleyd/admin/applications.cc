@@ -84,54 +84,55 @@ void remove(const AdminParts& parts, const ApplicationFiles::Entry& entry, Done 
     apply(parts, {{"application", key.value()}, {"removed", true}}, std::move(done));
 }
 
-// Erases some users of an application that is not served any more, in the order of their names.
+// Erases users, each when the one before is durable: what sessions ask of the store goes in between
+// and waits for one erase at most.
+struct Erasing {
+    AdminParts parts;
+    ApplicationKey application;
+    std::vector<UserId> users;
+    Done done;
+    ordered_json said;
+    std::size_t next = 0;
+    std::size_t erased = 0;
+};
+
+void erase_next(const std::shared_ptr<Erasing>& work) {
+    if (work->next == work->users.size()) {
+        work->said["erased"] = work->erased;
+        return work->done(answer(work->said));
+    }
+    work->parts.store.erase({work->application, work->users[work->next++]},
+                            [work](const Result<bool>& erased) {
+                                if (!erased) {
+                                    return work->done(refuse(erased.error()));
+                                }
+                                work->erased += *erased ? 1 : 0;
+                                erase_next(work);
+                            });
+}
+
+// Some users of an application that is not served any more, in the order of their names.
 void erase_users(const AdminParts& parts, const AdminRequest& request, Done done) {
     constexpr std::size_t kMost = 1000;
-    const ApplicationKey key{std::string(request["application"])};
-    if (parts.applications.find(key) != nullptr) {
-        return done(refuse(409, "the application " + key.value() +
+    auto work = std::make_shared<Erasing>(
+        Erasing{parts, ApplicationKey(std::string(request["application"])), {}, {}, {}});
+    if (parts.applications.find(work->application) != nullptr) {
+        return done(refuse(409, "the application " + work->application.value() +
                                     " is served: its users would come back; remove it first"));
     }
+    work->done = std::move(done);
     const UserId after{std::string(request["after"])};
-    parts.store.list(key, after, kMost,
-                     [&store = parts.store, key, after,
-                      done = std::move(done)](Result<std::vector<UserId>> users) mutable {
-                         if (!users) {
-                             return done(refuse(users.error()));
-                         }
-                         struct Progress {
-                             std::size_t left = 0;
-                             std::size_t erased = 0;
-                             std::optional<Error> error;
-                             ordered_json said;
-                             Done done;
-                         };
-                         auto progress = std::make_shared<Progress>();
-                         progress->said = {
-                             {"after", users->empty() ? after.value() : users->back().value()},
-                             {"more", users->size() == kMost}};
-                         if (users->empty()) {
-                             progress->said["erased"] = 0;
-                             return done(answer(progress->said));
-                         }
-                         progress->left = users->size();
-                         progress->done = std::move(done);
-                         for (UserId& user : *users) {
-                             store.erase({key, std::move(user)}, [progress](Result<bool> erased) {
-                                 if (!erased) {
-                                     progress->error = erased.error();
-                                 } else if (*erased) {
-                                     ++progress->erased;
-                                 }
-                                 if (--progress->left > 0) {
-                                     return;
-                                 }
-                                 progress->said["erased"] = progress->erased;
-                                 progress->done(progress->error ? refuse(*progress->error)
-                                                                : answer(progress->said));
-                             });
-                         }
-                     });
+    parts.store.list(
+        work->application, after, kMost, [work, after](Result<std::vector<UserId>> users) {
+            if (!users) {
+                return work->done(refuse(users.error()));
+            }
+            work->users = std::move(users).value();
+            const bool is_last = work->users.empty();
+            work->said = {{"after", is_last ? after.value() : work->users.back().value()},
+                          {"more", work->users.size() == kMost}};
+            erase_next(work);
+        });
 }
 
 using OfOne = std::function<void(const AdminParts&, const ApplicationFiles::Entry&, Done)>;
