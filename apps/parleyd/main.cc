@@ -3,6 +3,7 @@
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/tls_server.h"
 #include "application_files.h"
+#include "certificate.h"
 #include "command_line.h"
 #include "commands/commands.h"
 #include "heartbeat.h"
@@ -61,7 +62,15 @@ int check(Loaded loaded) {
             }
         };
         if (!settings.tls_cert.empty()) {
-            note(asio::TlsServer::load(settings.tls_cert, settings.tls_key));
+            const auto tls = asio::TlsServer::load(settings.tls_cert, settings.tls_key);
+            note(tls);
+            const auto warning =
+                tls ? certificate_warning(settings.tls_cert, tls.value()->validity(),
+                                          asio::SystemWallClock().now())
+                    : std::nullopt;
+            if (warning) {
+                complain("note: " + *warning);
+            }
         }
         std::error_code ignored;
         if (const std::string application = DataFolder::application_file_in(settings.data);

@@ -5,6 +5,7 @@
 #include "admin/trace.h"
 #include "application_file.h"
 #include "base/try.h"
+#include "certificate.h"
 #include "process.h"
 #include "table.h"
 
@@ -76,6 +77,7 @@ Result<void> Server::open() {
     }
     if (!settings_.tls_cert.empty()) {
         PARLEY_TRY(tls_, asio::TlsServer::load(settings_.tls_cert, settings_.tls_key));
+        warn_of_certificate();
     }
     PARLEY_CHECK(open_store());
     open_node();
@@ -259,7 +261,22 @@ void Server::drain(Task drained) {
 }
 
 Result<void> Server::reload_certificate() {
-    return tls_ ? tls_->reload() : Result<void>();
+    if (tls_) {
+        PARLEY_CHECK(tls_->reload());
+        warn_of_certificate();
+    }
+    return {};
+}
+
+void Server::warn_of_certificate() {
+    if (const auto warning =
+            certificate_warning(settings_.tls_cert, tls_->validity(), clock_.now())) {
+        log_.warn("certificate.attention", {{"problem", *warning}});
+    }
+}
+
+std::optional<WallTime> Server::certificate_ends() const {
+    return tls_ ? std::optional(tls_->validity().until) : std::nullopt;
 }
 
 std::vector<io::Loop*> Server::loops() const {

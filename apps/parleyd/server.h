@@ -54,6 +54,8 @@ class Server {
     std::vector<io::Loop*> loops() const;
     // Reads the files of the applications again, soon; the log says what came of it. After run().
     void reload_applications();
+    // Without TLS nothing. Any thread, after open().
+    std::optional<WallTime> certificate_ends() const;
 
     // With the real ports. After open().
     Address listening() const;
@@ -70,6 +72,7 @@ class Server {
     void make_router(io::Loop& loop, io::RequestHandler* rest);
     std::vector<ApplicationKey> application_keys() const;
     std::uint32_t connection_limit() const;
+    void warn_of_certificate();
     void stop();
 
     const Settings settings_;

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 inline constexpr std::size_t kUserIdBytes = 255;  // printable ASCII without space
 inline constexpr std::size_t kIdCharacters = 64;  // message id, key, device id: URL-safe characters
 inline constexpr std::size_t kSdkNameCharacters = 64;  // Hello.sdk
+// What a connection may make the server keep before its token was accepted: one Hello.
+inline constexpr std::uint32_t kHelloBytes = 64 * 1024;
 
 // Told to the client in Welcome; the SDK works with these until it has heard others.
 struct Limits {
@@ -33,9 +35,10 @@ struct Limits {
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
+// The largest message in either encoding, and its SubmitResult with an error for each recipient.
 constexpr std::uint64_t smallest_frame_for(const Limits& limits) {
     return 6ull * (limits.text_bytes + limits.header_bytes) + 4ull * limits.recipient_bytes +
-           16 * 1024;
+           256ull * limits.recipients + 16 * 1024;
 }
 
 // The server's own bounds, per user or session.
@@ -47,6 +50,7 @@ struct ServerLimits {
     std::uint64_t quota_pending_bytes = 256ull << 20;  // `incoming` above the receipt mark; 0: off
     std::uint64_t quota_retained_bytes = 4ull << 30;   // all events of a mailbox; 0: off
     std::chrono::seconds hello_timeout = 10s;
+    std::uint32_t unauthenticated = 4096;  // connections without an accepted Hello; 0: off
     std::chrono::seconds submit_timeout =
         20s;  // a passing fault is repeated this long (spec/wire.md, 6)
 };

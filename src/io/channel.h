@@ -60,6 +60,9 @@ class Channel : public FrameSink {
     // Writes what was accepted, then a close frame, waits a bounded time for the peer's, and ends with on_end. Further frames
     // are dropped. Again: no effect.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    // The peer has proved who it is. An accepted connection is a stranger's until then: limits for strangers hold it, and its
+    // messages may have kHelloBytes at most. A channel that knows no strangers does nothing.
+    virtual void authenticated() {}
     // The subprotocol both sides agreed on.
     virtual std::string_view subprotocol() const = 0;
     // The peer's address for limits and logs, without port: "127.0.0.1", "2001:db8::1".

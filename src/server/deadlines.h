@@ -64,4 +64,31 @@ class Deadlines {
     Instant timer_at_{};
 };
 
+// What one owner has in Deadlines: the two earliest of its entries. The second is there when
+// something shorter (a rate hold) came before something longer (a ping), and serves again
+// afterwards: who is held a hundred times a second must not leave a hundred entries behind.
+class WakePlan {
+  public:
+    // True: an entry at this time is missing. False: an earlier one will see to it.
+    bool plan(Instant when) {
+        if (when >= first_) {
+            return false;
+        }
+        second_ = std::exchange(first_, when);
+        return true;
+    }
+    // An entry was called. False: not one that still means anything.
+    bool take(Instant now) {
+        if (first_ > now) {
+            return false;
+        }
+        first_ = std::exchange(second_, Instant::max());
+        return true;
+    }
+
+  private:
+    Instant first_ = Instant::max();
+    Instant second_ = Instant::max();
+};
+
 }  // namespace parley::server

@@ -192,7 +192,7 @@ std::vector<std::string> check_options(const NodeOptions& options) {
     if (limits.frame_bytes < smallest) {
         problems.push_back("frame_bytes is " + std::to_string(limits.frame_bytes) +
                            ", but the largest message needs 6 x (text_bytes + header_bytes) + 4 x "
-                           "recipient_bytes + 16384 = " +
+                           "recipient_bytes + 256 x recipients + 16384 = " +
                            std::to_string(smallest));
     }
     if (limits.inflight_bytes < limits.frame_bytes) {

@@ -67,6 +67,26 @@ TEST_F(NodeTest, DeliversLiveEventsWithoutReadingTheStore) {
     EXPECT_EQ(server.store.read_calls, reads);
 }
 
+TEST_F(NodeTest, DeliversWhatComesDuringAReadingThatSawNothing) {  // R7
+    server.open(bob);
+    bob.cut();
+    server.open(alice);
+    server.submit(alice, make_submit("m1", {"bob"}, "one"));
+    bob.cursor.reset();
+    server.store.hold_reads = true;
+    server.store.lagging_read = true;
+    server.open(bob);
+    ASSERT_EQ(server.store.held_reads.size(), 1u);
+    server.submit(alice, make_submit("m2", {"bob"}, "two"));
+    server.store.hold_reads = false;
+    while (!server.store.held_reads.empty()) {
+        server.store.held_reads.front()();
+        server.store.held_reads.pop_front();
+    }
+    server.run();
+    EXPECT_EQ(bob.heard(), "one two");
+}
+
 TEST_F(NodeTest, SpeaksJsonToThoseWhoAskForIt) {
     alice.json = true;
     server.open(alice);

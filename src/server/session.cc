@@ -95,10 +95,9 @@ bool Session::settle() {
 
 void Session::wake() {
     const Instant now = loop_.loop().now();
-    if (planned_wake_ > now) {
+    if (!wakes_.take(now)) {
         return;
     }
-    planned_wake_ = Instant::max();
     if (linger_until_ && *linger_until_ <= now) {
         // It reads nothing: it will not hear more.
         gone_ = true;
@@ -126,11 +125,9 @@ void Session::plan_wake() {
     if (linger_until_) {
         when = std::min(when, *linger_until_);
     }
-    if (when >= planned_wake_) {
-        return;  // the earlier one will see to it
+    if (wakes_.plan(when)) {
+        loop_.wake_at(when, number_);
     }
-    planned_wake_ = when;
-    loop_.wake_at(when, number_);
 }
 
 void Session::touch() {

@@ -5,6 +5,7 @@
 #include "protocol/server_session.h"
 #include "protocol/token.h"
 #include "server/authenticator.h"
+#include "server/deadlines.h"
 #include "server/operator.h"
 #include "server/receipts.h"
 #include "server/router.h"
@@ -90,8 +91,9 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void on_head(Result<mailbox::Head> head);
     bool is_valid(const Cursor& cursor, const mailbox::Head& head) const;
     void pump();
-    void on_read(Result<mailbox::Read> read);
-    void deliver(const mailbox::Read& read);
+    // `head`: what was known when the read began.
+    void on_read(Result<mailbox::Read> read, Sequence head);
+    void deliver(const mailbox::Read& read, Sequence head);
     void count_session(std::int64_t count);
     void release_hold();
     bool has_room_for(wire::RenderedEvent& event, std::size_t events, std::size_t bytes) const;
@@ -142,7 +144,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     std::uint16_t close_code_ = 0;
     std::optional<Instant> held_until_;    // over its rate
     std::optional<Instant> linger_until_;  // ended, and what was said is not written yet
-    Instant planned_wake_ = Instant::max();
+    WakePlan wakes_;
 };
 
 }  // namespace parley::server

@@ -57,16 +57,17 @@ void Session::pump() {
     loop_.metrics().add(Metric::reads);
     loop_.store().read(mailbox_, std::move(after), limit,
                        [this_loop = &loop_, number = number_,
+                        head = known_head_,
                         asked = loop_.loop().now()](Result<mailbox::Read> read) {
                            this_loop->metrics().observe(Timing::read,
                                                         this_loop->loop().now() - asked);
                            if (Session* it = this_loop->find(number)) {
-                               it->on_read(std::move(read));
+                               it->on_read(std::move(read), head);
                            }
                        });
 }
 
-void Session::on_read(Result<mailbox::Read> read) {
+void Session::on_read(Result<mailbox::Read> read, Sequence head) {
     reading_ = false;
     if (phase_ != Phase::live) {
         return;
@@ -78,11 +79,11 @@ void Session::on_read(Result<mailbox::Read> read) {
     if (read->reset) {
         return goodbye(make_error(ErrorCode::mailbox_reset, "the mailbox was reset: reconnect"));
     }
-    deliver(*read);
+    deliver(*read, head);
     touch();
 }
 
-void Session::deliver(const mailbox::Read& read) {
+void Session::deliver(const mailbox::Read& read, Sequence head) {
     auto room = protocol_.room();
     std::vector<std::shared_ptr<wire::RenderedEvent>> events;
     events.reserve(read.events.size());
@@ -113,7 +114,9 @@ void Session::deliver(const mailbox::Read& read) {
         pump();
     } else if (read.events.empty()) {
         // Hints run ahead of what there is (an erase, the end of retention): the next one tells.
-        known_head_ = position_;
+        // One that came while this was read is the next one already: the read may not have seen it.
+        known_head_ = known_head_ > head ? known_head_ : position_;
+        pump();
     }
 }
 

@@ -8,8 +8,12 @@ import signal
 import socket
 import ssl
 import stat
+import subprocess
 import time
 import unittest
+import unittest.mock
+
+import websockets
 
 from program import SECONDS, ProgramTest
 from parley_json import Device  # noqa: E402
@@ -195,6 +199,83 @@ class Tls(ProgramTest):
         self.assertEqual(self.subject(server.port), "second")
         self.assertEqual(server.end(), 0)
         self.assertEqual(server.errors().count("server.reloaded"), 1)
+
+
+    def test_ecdsa_and_rsa_are_served_over_tls_1_2_and_1_3_and_nothing_older(self):
+        for kind in (("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)):
+            certificate, key = self.make_certificate("either", kind=kind)
+            server = self.serve("--tls-cert", certificate, "--tls-key", key)
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                with self.subTest(kind=kind[0], version=version.name):
+                    context = ssl.create_default_context(cafile=certificate)
+                    context.minimum_version = context.maximum_version = version
+                    with socket.create_connection(("127.0.0.1", server.port), SECONDS) as connection:
+                        with context.wrap_socket(connection, server_hostname="127.0.0.1") as stream:
+                            self.assertRegex(stream.cipher()[0], "GCM|CHACHA20")
+                            self.assertIsNone(stream.compression())
+                            self.assertFalse(stream.session.has_ticket if stream.session else False)
+            # What TLS 1.2 had beside these: no forward secrecy, no authenticated encryption; and what came before it.
+            for flags in (["-tls1_2", "-cipher", "AES128-GCM-SHA256:AES256-SHA"],
+                          ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"],
+                          ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]):
+                with self.subTest(kind=kind[0], flags=flags):
+                    attempt = subprocess.run(
+                        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", *flags], stdin=subprocess.DEVNULL,
+                        capture_output=True, timeout=SECONDS)
+                    self.assertNotEqual(attempt.returncode, 0)
+                    self.assertIn(b"Cipher is (NONE)", attempt.stdout)
+            self.assertEqual(server.end(), 0)
+
+    def test_a_session_stays_over_a_reload(self):
+        async def over_a_reload():
+            certificate, key = self.make_certificate("first")
+            server = self.serve("--tls-cert", certificate, "--tls-key", key)
+            trust = ssl.create_default_context(cafile=certificate)
+            old = await SecureDevice(server, "alice", trust).connect()
+            self.make_certificate("second")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_logged("server.reloaded")
+            self.assertEqual(self.subject(server.port), "second")
+            new = await SecureDevice(server, "bob", ssl.create_default_context(cafile=certificate)).connect()
+            await old.submit(["bob"], "still here")
+            await new.until_incoming(["still here"])
+            self.assertIsNone(old.goodbye)
+            await old.close()
+            await new.close()
+        asyncio.run(over_a_reload())
+
+    def test_a_certificate_that_ends_soon_or_has_ended_is_told(self):
+        certificate, key = self.make_certificate("short", days=3)
+        flags = ("--tls-cert", certificate, "--tls-key", key)
+        check = self.start("check", *flags)
+        self.assertEqual(check.wait(), 0)
+        self.assertRegex(check.errors(), r"parleyd: note: .*server\.crt: the certificate ends on 20\d\d-\d\d-\d\d \d\d:\d\d UTC, in [23] days")
+        server = self.serve(*flags)
+        self.assertRegex(server.errors(), r"warn  certificate\.attention .*ends on")
+        self.make_certificate("long")
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_logged("server.reloaded")
+        self.assertEqual(server.errors().count("certificate.attention"), 1)
+        subprocess.run(
+            ["openssl", "x509", "-in", certificate, "-signkey", key, "-days", "-1", "-out", certificate], check=True, capture_output=True)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_logged("the certificate ended on")
+
+
+class SecureDevice(Device):
+    """A device that speaks TLS."""
+
+    def __init__(self, server, user, trust):
+        super().__init__(server, user)
+        self.trust = trust
+
+    async def connect(self):
+        plain = websockets.connect
+
+        def secure(url, **options):
+            return plain(url.replace("ws://", "wss://"), ssl=self.trust, **options)
+        with unittest.mock.patch("websockets.connect", secure):
+            return await super().connect()
 
 
 class Signals(ProgramTest):

@@ -129,10 +129,9 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(program.wait(), 0, program.errors())
         return json.loads(text)
 
-    def make_certificate(self, name):
+    def make_certificate(self, name, days=90, kind=("ec", "-pkeyopt", "ec_paramgen_curve:P-256")):
         certificate, key = self.folder / "server.crt", self.folder / "server.key"
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out",
+            ["openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-days", str(days), "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out",
              str(certificate)], check=True, capture_output=True)
         return str(certificate), str(key)

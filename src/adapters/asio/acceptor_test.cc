@@ -111,7 +111,7 @@ TEST(AsioAcceptor, AnUpgradeWithoutAKnownSubprotocolIs400AndNamesBoth) {
           std::string("GET /v1/connect HTTP/1.1\r\nHost: a\r\n\r\n")}) {
         const std::string answer = ask(server, request);
         EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 Bad Request\r\n")) << answer;
-        EXPECT_TRUE(has(answer, "{\"errorCode\":4000,\"message\":\"")) << answer;
+        EXPECT_TRUE(has(answer, "{\"errorCode\": 400, \"message\": \"")) << answer;
         EXPECT_TRUE(has(answer, "parley.v1.proto")) << answer;
         EXPECT_TRUE(has(answer, "parley.v1.json")) << answer;
     }

@@ -135,9 +135,10 @@ TEST(AsioDialer, ARefusedSubprotocolQuotesTheServersReason) {
     Dialed dialed = dial(loop, target_of(server.url(), "parley.v9.proto"));
     ASSERT_FALSE(dialed);
     EXPECT_EQ(dialed.error().code, ErrorCode::server_error);
-    EXPECT_TRUE(has(dialed.error().description,
-                    "\"HTTP/1.1 400 Bad Request\" {\"errorCode\":4000,\"message\":\"Sec-WebSocket-"
-                    "Protocol must name parley.v1.proto or parley.v1.json\"}"))
+    EXPECT_TRUE(
+        has(dialed.error().description,
+            "\"HTTP/1.1 400 Bad Request\" {\"errorCode\": 400, \"message\": \"Sec-WebSocket-"
+            "Protocol must name parley.v1.proto or parley.v1.json\"}"))
         << dialed.error().description;
 }
 

@@ -138,9 +138,9 @@ std::string write_http(const HttpAnswer& answer) {
     return text;
 }
 
-std::string error_body(int code, std::string_view message) {
+std::string error_body(int status, std::string_view message) {
     static constexpr char kHex[] = "0123456789abcdef";
-    std::string body = "{\"errorCode\":" + std::to_string(code) + ",\"message\":\"";
+    std::string body = "{\"errorCode\": " + std::to_string(status) + ", \"message\": \"";
     for (const char c : message) {
         const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {

@@ -49,7 +49,7 @@ struct HttpAnswer {
 // The text of an answer after which the connection is closed.
 std::string write_http(const HttpAnswer& answer);
 
-// {"errorCode":4000,"message":"..."}
-std::string error_body(int code, std::string_view message);
+// The body of a refusal (spec/wire.md, "HTTP"): {"errorCode": 404, "message": "..."}
+std::string error_body(int status, std::string_view message);
 
 }  // namespace parley::asio

@@ -15,7 +15,6 @@ using State = IoResult::State;
 // not lost to a reset; but not for long.
 constexpr auto kLinger = std::chrono::seconds(2);
 constexpr std::size_t kLingerBytes = 256 * 1024;
-constexpr int kInvalidArgument = static_cast<int>(ErrorCode::invalid_argument);
 
 }  // namespace
 
@@ -191,8 +190,8 @@ void Reception::ask_handler() {
 }
 
 void Reception::refuse(int status, std::string_view message, std::string fields) {
-    answer(HttpAnswer{status, "application/json", error_body(kInvalidArgument, message),
-                      std::move(fields), false});
+    answer(HttpAnswer{status, "application/json", error_body(status, message), std::move(fields),
+                      false});
 }
 
 void Reception::answer(const HttpAnswer& answer) {

@@ -8,8 +8,10 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <ctime>
 #include <limits>
 #include <system_error>
 
@@ -90,6 +92,14 @@ Error file_error(const std::string& what, const std::string& file) {
     return make_error(ErrorCode::invalid_argument, what + " " + file + ": " + reason);
 }
 
+WallTime to_wall_time(const ASN1_TIME* time) {
+    std::tm parts{};
+    if (ASN1_TIME_to_tm(time, &parts) != 1) {
+        return {};
+    }
+    return WallTime(std::chrono::seconds(timegm(&parts)));
+}
+
 bool is_address(const std::string& host) {
     unsigned char raw[16];
     return inet_pton(AF_INET, host.c_str(), raw) == 1 ||
@@ -115,6 +125,10 @@ Result<TlsContext> make_server_context(const std::string& certificate_file,
     TlsContext context = make_context(TLS_server_method());
     SSL_CTX_set_num_tickets(context.get(), 0);
     SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
+    // Of TLS 1.2 only what TLS 1.3 would allow: ephemeral keys and authenticated encryption. A
+    // client that has no AES in hardware says so by its order, and gets ChaCha20.
+    PARLEY_ASSERT(SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20") == 1);
+    SSL_CTX_set_options(context.get(), SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1) {
         return unexpected(file_error("cannot read a certificate from", certificate_file));
     }
@@ -126,6 +140,20 @@ Result<TlsContext> make_server_context(const std::string& certificate_file,
             "the certificate in " + certificate_file + " does not fit the key in", key_file));
     }
     return context;
+}
+
+CertificateValidity validity_of(const TlsContext& context) {
+    const X509* const own = SSL_CTX_get0_certificate(context.get());
+    CertificateValidity validity{to_wall_time(X509_get0_notBefore(own)),
+                                 to_wall_time(X509_get0_notAfter(own))};
+    STACK_OF(X509)* others = nullptr;
+    SSL_CTX_get0_chain_certs(context.get(), &others);
+    for (int i = 0; i < sk_X509_num(others); ++i) {
+        const X509* const other = sk_X509_value(others, i);
+        validity.from = std::max(validity.from, to_wall_time(X509_get0_notBefore(other)));
+        validity.until = std::min(validity.until, to_wall_time(X509_get0_notAfter(other)));
+    }
+    return validity;
 }
 
 void Tls::Free::operator()(ssl_st* ssl) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "adapters/asio/io_result.h"
+#include "adapters/asio/tls_server.h"
 #include "base/bytes.h"
 #include "parley/result.h"
 
@@ -23,6 +24,9 @@ Result<TlsContext> make_client_context(const std::string& ca_file);
 // As TlsServer says.
 Result<TlsContext> make_server_context(const std::string& certificate_file,
                                        const std::string& key_file);
+
+// When all certificates of a server's context are valid.
+CertificateValidity validity_of(const TlsContext& context);
 
 // What a failed handshake of the server's side says if the client spoke HTTP without TLS.
 inline constexpr std::string_view kPlainHttp = "plain HTTP on a TLS port";

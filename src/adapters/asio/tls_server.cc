@@ -37,6 +37,10 @@ Result<void> TlsServer::reload() {
     return {};
 }
 
+CertificateValidity TlsServer::validity() const {
+    return validity_of(context());
+}
+
 std::shared_ptr<ssl_ctx_st> TlsServer::context() const {
     const std::lock_guard lock(state_->mutex);
     return state_->context;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/time.h"
 #include "parley/result.h"
 
 #include <memory>
@@ -9,9 +10,16 @@ struct ssl_ctx_st;
 
 namespace parley::asio {
 
-// The certificate of a server and the rules of its TLS: 1.2 and later, no renegotiation, no session
-// cache, no tickets (a resumed session would save half a handshake and cost memory and a key to
-// rotate). Shared by acceptors on any thread.
+// From when to when: of the chain that a server shows, what holds for all of it.
+struct CertificateValidity {
+    WallTime from;
+    WallTime until;
+};
+
+// The certificate of a server and the rules of its TLS: 1.2 and later, forward secrecy and
+// authenticated ciphers only, no renegotiation, no compression, no session cache, no tickets (a
+// resumed session would save half a handshake and cost memory and a key to rotate). Shared by
+// acceptors on any thread.
 class TlsServer {
   public:
     // Reads a PEM certificate chain (the server's own first) and its private key. An error
@@ -23,6 +31,9 @@ class TlsServer {
     // Reads the same files again; new connections use what they hold. On an error everything stays
     // as it was.
     Result<void> reload();
+
+    // Of the files in use.
+    CertificateValidity validity() const;
 
     // For this folder: the OpenSSL context in use (SSL_CTX), kept alive by the pointer.
     std::shared_ptr<ssl_ctx_st> context() const;

@@ -179,6 +179,26 @@ TEST(Tls, ReloadingServesTheNewCertificateAndKeepsTheOldConnections) {
     EXPECT_TRUE(dial(server, authority.ca_file()));
 }
 
+TEST(Tls, TheServerKnowsWhenItsCertificateIsValid) {
+    CertificateAuthority authority;
+    CertificateOrder order = kLoopback;
+    order.valid_from = -1000;
+    order.valid_to = 5000;
+    const auto seconds_from_now = [](WallTime time) {
+        return std::chrono::duration<double>(time.time_since_epoch()).count() -
+               std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+                   .count();
+    };
+    const auto tls = load(authority.issue("server", order));
+    EXPECT_NEAR(seconds_from_now(tls->validity().from), -1000, 60);
+    EXPECT_NEAR(seconds_from_now(tls->validity().until), 5000, 60);
+    order.valid_to = 9000;
+    authority.issue("server", order);
+    EXPECT_NEAR(seconds_from_now(tls->validity().until), 5000, 60);
+    ASSERT_TRUE(tls->reload());
+    EXPECT_NEAR(seconds_from_now(tls->validity().until), 9000, 60);
+}
+
 TEST(Tls, FilesThatCannotBeUsedAreNamed) {
     CertificateAuthority authority;
     const auto files = authority.issue("one", kLoopback);

@@ -29,6 +29,7 @@ class FaultyStore final : public mailbox::Store {
         bool marks_lost = false;    // marks are answered with an error
         bool hold_reads = false;    // readings are done, but told only when a test runs held_reads
         std::deque<Task> held_reads;
+        bool lagging_read = false;  // the next reading sees nothing new, as one from an old copy
         std::size_t append_calls = 0;
         std::size_t submit_calls = 0;
         std::size_t read_calls = 0;
@@ -117,7 +118,12 @@ class FaultyStore final : public mailbox::Store {
             return fail(std::move(done));
         }
         if (switches_.hold_reads) {
-            auto hold = [this, done = std::move(done)](Result<mailbox::Read> read) mutable {
+            auto hold = [this, after, done = std::move(done)](Result<mailbox::Read> read) mutable {
+                if (std::exchange(switches_.lagging_read, false)) {
+                    read->events.clear();
+                    read->through = after ? after->sequence : Sequence{};
+                    read->more = false;
+                }
                 switches_.held_reads.push_back(
                     [done = std::move(done), read = std::move(read)]() mutable {
                         done(std::move(read));

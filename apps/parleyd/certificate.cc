@@ -1,0 +1,41 @@
+#include "certificate.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace parley::parleyd {
+namespace {
+
+constexpr std::chrono::hours kSoon{14 * 24};
+constexpr const char* kAdvice = "put a new one there and send SIGHUP";
+
+std::string date(WallTime time) {
+    return fmt::format("{:%Y-%m-%d %H:%M} UTC",
+                       fmt::gmtime(static_cast<std::time_t>(to_ms(time) / 1000)));
+}
+
+}  // namespace
+
+std::optional<std::string> certificate_warning(const std::string& file,
+                                               const asio::CertificateValidity& validity,
+                                               WallTime now) {
+    if (now < validity.from) {
+        return fmt::format(
+            "{}: the certificate is not valid before {}: clients refuse it until then (is this "
+            "machine's clock right?)",
+            file, date(validity.from));
+    }
+    if (now >= validity.until) {
+        return fmt::format("{}: the certificate ended on {}: clients refuse it; {}", file,
+                           date(validity.until), kAdvice);
+    }
+    if (validity.until - now < kSoon) {
+        return fmt::format(
+            "{}: the certificate ends on {}, in {} days; {}", file, date(validity.until),
+            std::chrono::duration_cast<std::chrono::hours>(validity.until - now).count() / 24,
+            kAdvice);
+    }
+    return std::nullopt;
+}
+
+}  // namespace parley::parleyd
