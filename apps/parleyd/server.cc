@@ -157,6 +157,11 @@ void Server::open_watching() {
     parts.background = background_.get();
     parts.store = store_.get();
     parts.log = &sink_;
+    asio::AdmissionLimits limits = settings_.admission;
+    limits.connections = connection_limit();
+    admission_ = std::make_shared<asio::Admission>(limits);
+    parts.admission = admission_.get();
+    parts.tls = tls_.get();
     watching_ = std::make_unique<Watching>(std::move(parts));
     node_->set_probes(watching_->probes());
 }
@@ -169,7 +174,10 @@ Result<void> Server::open_public() {
     options.subprotocols = {{"parley.v1.proto", Kind::binary, frame},
                             {"parley.v1.json", Kind::text, 2 * frame}};
     options.tls = tls_;
-    options.max_connections = connection_limit();
+    options.admission = admission_;
+    options.trusted_proxies = settings_.trusted_proxies;
+    // From the connection to the upgrade as long as from there to the Hello.
+    options.request_timeout = settings_.node.server.hello_timeout;
     std::vector<asio::LoopHandlers> handlers;
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         handlers.push_back({loops_[i].get(), &node_->channels(i), &node_->public_requests(i)});
@@ -180,7 +188,8 @@ Result<void> Server::open_public() {
 
 Result<void> Server::open_administration() {
     const auto open = [this](asio::ListenOptions options, io::RequestHandler& requests) {
-        options.max_connections = kAdminConnections;
+        options.admission = std::make_shared<asio::Admission>(
+            asio::AdmissionLimits{.connections = kAdminConnections});
         return asio::listen(std::move(options), {{loops_.front().get(), nullptr, &requests}}, log_);
     };
     io::RequestHandler& everywhere = node_->admin_requests(0);
@@ -273,10 +282,6 @@ void Server::warn_of_certificate() {
             certificate_warning(settings_.tls_cert, tls_->validity(), clock_.now())) {
         log_.warn("certificate.attention", {{"problem", *warning}});
     }
-}
-
-std::optional<WallTime> Server::certificate_ends() const {
-    return tls_ ? std::optional(tls_->validity().until) : std::nullopt;
 }
 
 std::vector<io::Loop*> Server::loops() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "adapters/asio/admission.h"
 #include "adapters/asio/clock.h"
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/loop.h"
@@ -54,8 +55,6 @@ class Server {
     std::vector<io::Loop*> loops() const;
     // Reads the files of the applications again, soon; the log says what came of it. After run().
     void reload_applications();
-    // Without TLS nothing. Any thread, after open().
-    std::optional<WallTime> certificate_ends() const;
 
     // With the real ports. After open().
     Address listening() const;
@@ -93,10 +92,11 @@ class Server {
     std::unique_ptr<mailbox::LogStore> store_;
     std::unique_ptr<server::Node> node_;
     std::unique_ptr<mailbox::Store> background_door_;
-    std::unique_ptr<Watching> watching_;
     std::unique_ptr<mailbox::Store> admin_store_;  // the door of the loop that administers
     std::unique_ptr<AdminRouter> admin_router_;
     std::shared_ptr<asio::TlsServer> tls_;
+    std::shared_ptr<asio::Admission> admission_;  // of public_
+    std::unique_ptr<Watching> watching_;
     std::unique_ptr<io::Acceptor> public_;
     std::unique_ptr<io::Acceptor> admin_;
     std::unique_ptr<io::Acceptor> control_;

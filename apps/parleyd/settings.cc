@@ -102,6 +102,27 @@ auto address(Field field) {
     };
 }
 
+// Separated by commas, as in a variable; in the file an array.
+template <typename Field>
+auto networks(Field field) {
+    return [=](Settings& settings, std::string_view text) -> Problem {
+        std::vector<asio::Network> found;
+        while (!text.empty()) {
+            const auto comma = std::min(text.find(','), text.size());
+            const auto network = asio::Network::parse(std::string(text.substr(0, comma)));
+            if (!network) {
+                return "addresses or networks, like 192.0.2.1, 10.0.0.0/8 or "
+                       "2001:db8::/32 (no bits "
+                       "beyond the prefix)";
+            }
+            found.push_back(*network);
+            text.remove_prefix(std::min(comma + 1, text.size()));
+        }
+        field(settings) = std::move(found);
+        return std::nullopt;
+    };
+}
+
 template <typename Field>
 auto yes_or_no(Field field) {
     return [=](Settings& settings, std::string_view text) -> Problem {
@@ -170,7 +191,21 @@ void add_limits(std::vector<Key>& keys) {
         size(PARLEY_FIELD(node.server.quota_pending_bytes), 0, kSequenceEnd));
     add("limits.quota_retained_bytes",
         size(PARLEY_FIELD(node.server.quota_retained_bytes), 0, kSequenceEnd));
+}
+
+void add_connection_limits(std::vector<Key>& keys) {
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    const auto add = [&](std::string_view name, auto set) { keys.push_back({name, set, false}); };
     add("limits.connections", number(PARLEY_FIELD(connections), 0, kMost));
+    add("limits.handshakes", number(PARLEY_FIELD(admission.handshakes), 0, kMost));
+    add("limits.unauthenticated", number(PARLEY_FIELD(node.server.unauthenticated), 0, kMost));
+    add("limits.address_connections",
+        number(PARLEY_FIELD(admission.address_connections), 0, kMost));
+    add("limits.address_unauthenticated",
+        number(PARLEY_FIELD(admission.address_unauthenticated), 0, kMost));
+    add("limits.address_rate", number(PARLEY_FIELD(admission.address_rate), 0, 1'000'000));
+    add("limits.address_burst", number(PARLEY_FIELD(admission.address_burst), 1, 1'000'000));
+    add("proxy.trusted", networks(PARLEY_FIELD(trusted_proxies)));
 }
 
 void add_rest(std::vector<Key>& keys) {
@@ -259,6 +294,7 @@ std::vector<Key> setting_keys() {
     std::vector<Key> keys;
     add_general_keys(keys);
     add_limits(keys);
+    add_connection_limits(keys);
     add_rest(keys);
     return keys;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "adapters/asio/admission.h"
 #include "base/log.h"
 #include "server/node.h"
 #include "values.h"
@@ -33,7 +34,15 @@ struct Settings {
     bool insecure_bind = false;
     std::uint64_t free_space_reserve = 64ull << 20;  // appends wait below it
     std::uint32_t connections = 0;                   // 0: what the descriptor limit allows
-    server::NodeOptions node;                        // limits, tokens, draining
+    // `connections` of it is worked out from the above. Why these defaults:
+    // docs/operations/limits.md.
+    asio::AdmissionLimits admission{.handshakes = 4096,
+                                    .address_connections = 10'000,
+                                    .address_unauthenticated = 256,
+                                    .address_rate = 100,
+                                    .address_burst = 1000};
+    std::vector<asio::Network> trusted_proxies;
+    server::NodeOptions node;  // limits, tokens, draining
 };
 
 // One value that somebody gave. `where` names it for people: "parley.toml:12", "PARLEY_RETENTION",

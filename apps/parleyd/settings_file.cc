@@ -57,6 +57,20 @@ struct Line {
     Given given;
 };
 
+// An array of texts as one text with commas between, as a variable has it. None: it holds other
+// things.
+std::optional<std::string> joined(const toml::array& array) {
+    std::string all;
+    for (const toml::node& node : array) {
+        const auto* text = node.as_string();
+        if (text == nullptr || text->get().find(',') != std::string::npos) {
+            return std::nullopt;
+        }
+        all += (all.empty() ? "" : ",") + text->get();
+    }
+    return all;
+}
+
 // Flattens tables into dotted keys. Values become text, so that a setting is read the same way
 // wherever it comes from.
 void collect(const toml::table& table, const std::string& prefix, const std::string& path,
@@ -73,6 +87,8 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
             lines.push_back({number, {key, std::to_string(whole->get()), where}});
         } else if (const auto* flag = node.as_boolean()) {
             lines.push_back({number, {key, flag->get() ? "true" : "false", where}});
+        } else if (const auto* array = node.as_array(); array != nullptr && joined(*array)) {
+            lines.push_back({number, {key, *joined(*array), where}});
         } else {
             problems.push_back(fmt::format(
                 "{}: {}: found {}; write a text in quotes, a whole number, true or false", where,

@@ -64,6 +64,9 @@ TEST(Settings, EveryKindOfValueIsTaken) {
         rate_per_second = 0
         quota_pending_bytes = "1GiB"
         submit_timeout = "5s"
+        address_rate = 7
+        [proxy]
+        trusted = ["10.0.0.0/8", "::1"]
         [tokens]
         issuer_prefix = "//parley.example/"
         [drain]
@@ -81,6 +84,9 @@ TEST(Settings, EveryKindOfValueIsTaken) {
     EXPECT_EQ(settings.node.server.submit_timeout, 5s);
     EXPECT_EQ(settings.node.issuer_prefix, "//parley.example/");
     EXPECT_EQ(settings.node.drain_timeout, 500ms);
+    EXPECT_EQ(settings.admission.address_rate, 7u);
+    EXPECT_THAT(settings.trusted_proxies, ElementsAre(asio::Network::parse("10.0.0.0/8").value(),
+                                                      asio::Network::parse("::1").value()));
 }
 
 struct Mistake {
@@ -97,6 +103,10 @@ TEST(Settings, AMistakeIsOneLineThatNamesPlaceKeyAndWhatWasFound) {
         {"listen = 7700", {"p.toml:1: listen", "\"7700\"", "HOST:PORT"}},
         {"listen = \"127.0.0.1:70000\"", {"listen", "70000"}},
         {"engine = \"mysql\"", {"engine", "mysql", "rocksdb"}},
+        {"[proxy]\ntrusted = [\"10.0.0.1/8\"]",
+         {"p.toml:2: proxy.trusted", "10.0.0.1/8", "10.0.0.0/8"}},
+        {"[proxy]\ntrusted = [1]", {"p.toml:2: proxy.trusted", "an array"}},
+        {"[limits]\naddress_burst = 0", {"limits.address_burst", "from 1"}},
         {"threads = -1", {"threads", "\"-1\"", "from 0 to 256"}},
         {"threads = 1.5", {"p.toml:1: threads", "a fraction"}},
         {"threads = [1, 2]", {"p.toml:1: threads", "an array"}},

@@ -40,6 +40,12 @@ void Watching::write(MetricsText& text, Instant now) const {
     text.value("version=\"" PARLEY_VERSION "\"", std::int64_t{1});
     parts_.store->write_metrics(text, now);
     asio::write_traffic(parts_.loops, text);
+    asio::write_admission(*parts_.admission, text);
+    if (parts_.tls != nullptr) {
+        text.gauge("parley_certificate_not_after_timestamp_seconds",
+                   "When the certificate ends, in seconds since 1970.",
+                   to_ms(parts_.tls->validity().until) / 1000);
+    }
     write_loops(text, now);
     text.counter("parley_log_lines_suppressed_total",
                  "Log lines that were counted instead of written because they repeat.",

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "adapters/asio/admission.h"
 #include "adapters/asio/loop.h"
+#include "adapters/asio/tls_server.h"
 #include "mailbox/log_store.h"
 #include "process_numbers.h"
 #include "server/node.h"
@@ -25,6 +27,8 @@ class Watching {
         asio::AsioLoop* background = nullptr;
         mailbox::LogStore* store = nullptr;
         const StderrLog* log = nullptr;
+        const asio::Admission* admission = nullptr;  // of the public address
+        const asio::TlsServer* tls = nullptr;        // may be null
     };
     explicit Watching(Parts parts);
 

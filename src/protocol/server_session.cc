@@ -173,7 +173,10 @@ struct ServerSession::State {
     }
 
     Result<void> receive(BytesView bytes) {
-        const std::size_t most = std::size_t{options.limits.frame_bytes} * (is_json() ? 2 : 1);
+        const std::size_t longest = std::size_t{options.limits.frame_bytes} * (is_json() ? 2 : 1);
+        // Nobody knows yet who sends this.
+        const std::size_t most =
+            phase == Phase::awaiting_hello ? std::min<std::size_t>(longest, kHelloBytes) : longest;
         if (bytes.size() > most) {
             return close(kMessageTooBig, "a frame of " + std::to_string(bytes.size()) +
                                              " bytes, the limit is " + std::to_string(most));

@@ -90,6 +90,15 @@ TEST_F(ServerSessionTest, ClosesOnAFrameThatIsTooLong) {
     EXPECT_TRUE(sent().empty());
 }
 
+// spec/wire.md: nobody knows yet who sends the first frame.
+TEST_F(ServerSessionTest, ClosesOnAFirstFrameThatIsLongerThanAHello) {
+    EXPECT_FALSE(receive_bytes(Bytes(kHelloBytes, '\xff')));
+    EXPECT_EQ(output<ServerSession::Ended>()->close_code, 1008) << "it was looked at";
+    session_.reset();
+    EXPECT_FALSE(receive_bytes(Bytes(kHelloBytes + 1, '\xff')));
+    EXPECT_EQ(output<ServerSession::Ended>()->close_code, 1009);
+}
+
 // What comes between Hello and Welcome waits for it, in order.
 TEST_F(ServerSessionTest, KeepsEarlyFramesForAfterItsWelcome) {
     wire::Hello hello;

@@ -7,6 +7,7 @@ namespace parley::server {
 namespace {
 
 constexpr Duration kDrainCheck = 5ms;
+constexpr Duration kPatienceWithStrangers = 3s;
 
 std::size_t home_of(const MailboxId& mailbox, std::size_t loops) {
     return loops == 1 ? 0 : std::hash<MailboxId>{}(mailbox) % loops;
@@ -66,12 +67,35 @@ void NodeLoop::on_channel(std::unique_ptr<io::Channel> channel) {
         refusal = make_error(ErrorCode::draining, "the server is going down");
     } else if (most != 0 && sessions_.size() >= most) {
         refusal = make_error(ErrorCode::too_many_connections, "the server has all it can hold");
+    } else if (!has_place_for_stranger()) {
+        refusal = make_error(ErrorCode::too_many_connections,
+                             "too many connections that have not said who they are");
     }
     const std::uint64_t number = ++last_number_;
+    if (!refusal) {
+        strangers_.emplace(number, loop_.now());
+    }
     metrics_.add(Metric::connections);
     auto& session = sessions_[number];
     session = std::make_unique<Session>(*this, number, std::move(channel));
     session->start(refusal);
+}
+
+// An honest client says Hello at once. So when all places are taken by those
+// that do not, the oldest gives way, if it has had time enough.
+bool NodeLoop::has_place_for_stranger() {
+    const std::uint32_t limit = options().server.unauthenticated;
+    const auto share = static_cast<std::uint32_t>(common_.loops.size());
+    if (limit == 0 || strangers_.size() < std::max(1u, limit / share)) {
+        return true;
+    }
+    const auto [number, since] = *strangers_.begin();
+    if (loop_.now() - since < kPatienceWithStrangers) {
+        return false;
+    }
+    find(number)->give_way();
+    strangers_.erase(number);
+    return true;
 }
 
 void NodeLoop::at_home(const MailboxId& mailbox, Visit visit) {

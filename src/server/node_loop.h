@@ -20,6 +20,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -72,6 +73,8 @@ class NodeLoop final : public io::ChannelHandler {
     void touch(std::uint64_t number);
     // wake() will be called at this time.
     void wake_at(Instant when, std::uint64_t number) { deadlines_.add(when, number); }
+    // It has proved who it is, or is over.
+    void forget_stranger(std::uint64_t number) { strangers_.erase(number); }
     std::string new_session_id();
     // A share of the time over which reconnecting clients are spread.
     std::chrono::milliseconds spread();
@@ -94,6 +97,7 @@ class NodeLoop final : public io::ChannelHandler {
     void end_turn();
     void request_end_of_turn();
     void check_drained();
+    bool has_place_for_stranger();
 
     NodeCommon& common_;
     const std::uint32_t index_;
@@ -115,6 +119,9 @@ class NodeLoop final : public io::ChannelHandler {
 
     std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
     std::uint64_t last_number_ = 0;
+    // Sessions without an accepted Hello, since when, in the order in which they
+    // came.
+    std::map<std::uint64_t, Instant> strangers_;
     std::vector<std::uint64_t> touched_;
     std::vector<std::vector<Visit>> outgoing_;  // by loop: one post per turn
     bool end_of_turn_requested_ = false;

@@ -93,6 +93,10 @@ bool Session::settle() {
     return true;
 }
 
+void Session::give_way() {
+    goodbye(make_error(ErrorCode::timed_out, "no Hello came, and others wait for the place"));
+}
+
 void Session::wake() {
     const Instant now = loop_.loop().now();
     if (!wakes_.take(now)) {
@@ -150,6 +154,8 @@ void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     if (!claims) {
         return goodbye(claims.error());
     }
+    channel_->authenticated();
+    loop_.forget_stranger(number_);
     mailbox_ = {std::move(claims->application), std::move(claims->user)};
     device_ = std::move(hello.device_id);
     messaging_ = hello.supports_messaging;
@@ -361,6 +367,7 @@ void Session::leave(ErrorCode why) {
         count_session(-1);
     } else if (phase_ != Phase::ended) {
         loop_.metrics().add(metric_of_refusal(why));
+        loop_.forget_stranger(number_);
     }
     phase_ = Phase::ended;
     if (std::exchange(watching_, false)) {

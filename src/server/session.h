@@ -40,6 +40,8 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     bool settle();
     // A deadline that it gave to NodeLoop::wake_at() has passed.
     void wake();
+    // Its Hello is late, and its place is wanted.
+    void give_way();
     // Says Goodbye 3002 as soon as nothing of it is at the store.
     void drain();
 

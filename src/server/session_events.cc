@@ -56,8 +56,7 @@ void Session::pump() {
     limit.bytes = std::min(limit.bytes, std::max<std::size_t>(room.bytes, 1));
     loop_.metrics().add(Metric::reads);
     loop_.store().read(mailbox_, std::move(after), limit,
-                       [this_loop = &loop_, number = number_,
-                        head = known_head_,
+                       [this_loop = &loop_, number = number_, head = known_head_,
                         asked = loop_.loop().now()](Result<mailbox::Read> read) {
                            this_loop->metrics().observe(Timing::read,
                                                         this_loop->loop().now() - asked);

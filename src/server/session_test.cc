@@ -194,6 +194,41 @@ TEST_F(SessionTest, IsRefusedBeyondTheNumberOfConnections) {
     EXPECT_FALSE(alice.goodbye);
 }
 
+TEST_F(SessionTest, IsRefusedWhileTooManyOthersHaveNotSaidHello) {
+    server.options.server.unauthenticated = 1;
+    server.restart();
+    server.dial(alice);
+    server.run(2900ms);
+    server.open(bob);
+    expect_goodbye(bob, ErrorCode::too_many_connections, io::close_code::kTryAgainLater);
+    EXPECT_FALSE(alice.goodbye);
+    server.run(200ms);
+    server.open(bob);
+    EXPECT_TRUE(bob.welcome) << "the one that said nothing for three seconds gave way";
+    expect_goodbye(alice, ErrorCode::timed_out, io::close_code::kPolicyViolation);
+}
+
+TEST_F(SessionTest, IsNoStrangerOnceItsTokenIsAccepted) {
+    server.options.server.unauthenticated = 1;
+    server.restart();
+    server.open(alice);
+    server.open(bob);
+    EXPECT_TRUE(alice.welcome);
+    EXPECT_TRUE(bob.welcome);
+    EXPECT_TRUE(bob.wire->authenticated);
+    TestDevice wrong{*server.loops.front(), "carol", "c1"};
+    server.dial(wrong);
+    wire::Hello hello = server.hello(wrong);
+    hello.token = "x";
+    wrong.send(hello);
+    server.run();
+    expect_goodbye(wrong, ErrorCode::not_authenticated, io::close_code::kPolicyViolation);
+    EXPECT_FALSE(wrong.wire->authenticated);
+    TestDevice dave{*server.loops.front(), "dave", "d1"};
+    server.open(dave);
+    EXPECT_TRUE(dave.welcome) << "who was refused holds no place";
+}
+
 TEST_F(SessionTest, IsEnrolledBeforeItIsWelcomed) {  // R13
     server.store.full = true;
     server.open(alice);

@@ -281,6 +281,7 @@ class Limits(Interop):
         await self.refused_message(headers={"k": "v" * 4096})
         await self.refused_message(recipientIds=[])
         await self.refused_message(recipientIds=[f"u{i}" for i in range(1001)])
+        await self.refused_message(recipientIds=[f"{i:0255d}" for i in range(300)])
         await self.refused_message(recipientIds=["u" * 256])
         await self.refused_message(recipientIds=["with space"])
         await self.refused_message(messageId="not url safe!")

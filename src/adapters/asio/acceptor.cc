@@ -21,6 +21,9 @@ constexpr int kAcceptsPerTurn = 64;
 // How long nothing is accepted when the process or the machine is out of descriptors or memory.
 constexpr auto kPauseWhenOut = std::chrono::milliseconds(100);
 constexpr auto kBetweenWarnings = std::chrono::seconds(10);
+// Refused connections that may wait at once until they have read why; beyond,
+// they are closed.
+constexpr std::size_t kRefusedAtOnce = 64;
 
 // A warning that is told at most once in ten seconds, with how often it was meant.
 class RareWarning {
@@ -80,6 +83,8 @@ class Listener final : public std::enable_shared_from_this<Listener> {
     AsioLoop& own_loop() { return *loops_.front().loop; }
     void accept_some();
     void take(UniqueFd fd, const Address& peer);
+    std::optional<Refusal> admit(Accepted& accepted);
+    bool can_be_told() const;
     bool survives(int error);
 
     std::shared_ptr<ListenerShared> shared_;
@@ -130,34 +135,59 @@ bool Listener::survives(int error) {
 }
 
 void Listener::take(UniqueFd fd, const Address& peer) {
-    Traffic& traffic = own_loop().core().traffic;
-    traffic.accepted.add();
-    if (shared_->connections->load(std::memory_order_relaxed) >= shared_->options.max_connections) {
+    own_loop().core().traffic.accepted.add();
+    Accepted accepted;
+    accepted.descriptor = std::move(fd);
+    accepted.peer = to_ip(peer);
+    const auto refusal = admit(accepted);
+    if (refusal) {
         too_many_.tell(own_loop().now(), shared_->log, "listener.connection_refused",
-                       "max_connections");
-        traffic.refused.add();
-        return;
-    }
-    const int on = 1;
-    if (peer.family() != AF_UNIX) {
-        ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
-    const LoopHandlers handlers = loops_[next_loop_];
-    next_loop_ = (next_loop_ + 1) % loops_.size();
-    auto receive = [shared = shared_, handlers, fd = std::move(fd),
-                    slot = ConnectionSlot(shared_->connections),
-                    address = to_text(peer)]() mutable {
-        if (!shared->dropped.load(std::memory_order_acquire)) {
-            std::make_shared<Reception>(shared, handlers, Socket(*handlers.loop, std::move(fd)),
-                                        std::move(address), std::move(slot))
-                ->start();
+                       name_of(*refusal));
+        if (!can_be_told()) {
+            shared_->options.admission->count(*refusal);
+            return;
         }
+    } else if (accepted.peer) {
+        const int on = 1;
+        ::setsockopt(accepted.descriptor.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+    accepted.loop = next_loop_;
+    next_loop_ = (next_loop_ + 1) % loops_.size();
+    AsioLoop& loop = *loops_[accepted.loop].loop;
+    auto receive = [shared = shared_, handlers = loops_[accepted.loop], refusal,
+                    accepted = std::move(accepted)]() mutable {
+        if (shared->dropped.load(std::memory_order_acquire)) {
+            return;
+        }
+        const auto reception = std::make_shared<Reception>(shared, handlers, std::move(accepted));
+        refusal ? reception->start_refused(*refusal) : reception->start();
     };
-    if (handlers.loop == &own_loop()) {
+    if (&loop == &own_loop()) {
         receive();
     } else {
-        handlers.loop->post(std::move(receive));
+        loop.post(std::move(receive));
     }
+}
+
+std::optional<Refusal> Listener::admit(Accepted& accepted) {
+    auto slot = shared_->options.admission->take();
+    if (!slot) {
+        return Refusal::connections;
+    }
+    // Whom a proxy speaks for is not known yet.
+    if (accepted.peer && !shared_->trusts(*accepted.peer)) {
+        if (const auto refusal = slot->come_from(*accepted.peer, own_loop().now())) {
+            return refusal;
+        }
+    }
+    accepted.slot = std::move(*slot);
+    return std::nullopt;
+}
+
+// To say why costs a descriptor for a moment, on a TLS port a handshake.
+bool Listener::can_be_told() const {
+    return !shared_->options.tls &&
+           shared_->being_refused.load(std::memory_order_relaxed) < kRefusedAtOnce;
 }
 
 class AsioAcceptor final : public io::Acceptor {
@@ -186,7 +216,7 @@ Result<std::unique_ptr<io::Acceptor>> listen(ListenOptions options, std::vector<
     PARLEY_TRY(ListeningSocket socket, options.unix_path.empty()
                                            ? open_tcp(options.host, options.port)
                                            : open_unix(options.unix_path));
-    auto shared = std::make_shared<ListenerShared>(std::move(options), log);
+    auto shared = std::make_shared<ListenerShared>(std::move(options), loops.size(), log);
     for (const Subprotocol& subprotocol : shared->options.subprotocols) {
         auto channel = std::make_shared<ChannelOptions>(websocket::Role::server, subprotocol.name,
                                                         subprotocol.kind == Subprotocol::Kind::text,

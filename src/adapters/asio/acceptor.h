@@ -1,5 +1,6 @@
 #pragma once
 
+#include "adapters/asio/admission.h"
 #include "adapters/asio/loop.h"
 #include "adapters/asio/tls_server.h"
 #include "base/log.h"
@@ -35,8 +36,11 @@ struct ListenOptions {
     // Null: no TLS.
     std::shared_ptr<TlsServer> tls;
 
-    std::size_t max_connections =
-        1'000'000;                         // handshakes included; further ones are closed at once
+    // Null: everybody, up to AdmissionLimits' own defaults. One for each listener.
+    std::shared_ptr<Admission> admission;
+    // Who must begin with a PROXY header, which says whom the connection is from.
+    // All others must not.
+    std::vector<Network> trusted_proxies;
     std::size_t header_bytes = 8 * 1024;   // of an HTTP request; longer: 431
     std::size_t body_bytes = 1024 * 1024;  // of an HTTP request; longer: 413
     Duration request_timeout =
@@ -56,9 +60,11 @@ struct LoopHandlers {
 
 // Begins to listen; connections are dealt to the loops in turn. Call it, and stop() and destroy the
 // acceptor, on the first loop's thread or while no loop runs. Destroying it also drops the
-// connections that have not become a channel yet. The handlers must outlive the last turn of their
-// loops, the loops the acceptor. An error (invalid_argument) says which address and why: in use,
-// not of this machine, does not resolve, no permission.
+// connections that have not become a channel yet. Who finds no place is told so in HTTP (429 if it
+// is for its address, 503 if for all), and on a TLS port, where words cost a handshake, only
+// closed. The handlers must outlive the last turn of their loops, the loops the acceptor. An error
+// (invalid_argument) says which address and why: in use, not of this machine, does not resolve, no
+// permission.
 Result<std::unique_ptr<io::Acceptor>> listen(ListenOptions options, std::vector<LoopHandlers> loops,
                                              Logger log);
 

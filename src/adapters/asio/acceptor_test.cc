@@ -177,12 +177,16 @@ TEST(AsioAcceptor, AConnectionThatDawdlesIsDroppedAfterTheTimeLimit) {
 
 TEST(AsioAcceptor, AboveTheLimitOfConnectionsNewOnesAreClosedUntilOthersGo) {
     AsioLoop loop;
-    Server server(loop, [](ListenOptions& options) { options.max_connections = 2; });
+    const auto admission = std::make_shared<Admission>(AdmissionLimits{.connections = 2});
+    Server server(loop, [&](ListenOptions& options) { options.admission = admission; });
     Pair first = connect(server);
     Pair second = connect(server);
     RawPeer third = RawPeer::to_port(server.port());
     ASSERT_TRUE(third.await_end(loop));
-    EXPECT_EQ(third.received, "");
+    EXPECT_TRUE(has(third.received, "HTTP/1.1 503 ")) << third.received;
+    EXPECT_TRUE(has(third.received, "Retry-After: 5\r\n")) << third.received;
+    EXPECT_TRUE(has(third.received, "\"errorCode\": 503")) << third.received;
+    EXPECT_EQ(admission->refused(Refusal::connections), 1u);
     first.client.reset();
     ASSERT_TRUE(run_until(loop, [&] { return first.server->end.has_value(); }));
     Pair fourth = connect(server);

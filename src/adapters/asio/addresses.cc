@@ -21,22 +21,25 @@ bool is_literal(const std::string& host) {
 
 }  // namespace
 
-std::string to_text(const Address& address) {
-    char text[INET6_ADDRSTRLEN] = "";
+std::optional<IpAddress> to_ip(const Address& address) {
     if (address.family() == AF_INET) {
+        std::array<std::uint8_t, 4> bytes{};
         const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
-        inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
-    } else if (address.family() == AF_INET6) {
-        const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-            inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, text, sizeof(text));
-        } else {
-            inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
-        }
-    } else {
-        return "local";
+        std::memcpy(bytes.data(), &v4->sin_addr, bytes.size());
+        return IpAddress::v4(bytes);
     }
-    return text;
+    if (address.family() == AF_INET6) {
+        std::array<std::uint8_t, 16> bytes{};
+        const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
+        std::memcpy(bytes.data(), &v6->sin6_addr, bytes.size());
+        return IpAddress::v6(bytes);
+    }
+    return std::nullopt;
+}
+
+std::string to_text(const Address& address) {
+    const auto ip = to_ip(address);
+    return ip ? ip->to_text() : "local";
 }
 
 std::uint16_t port_of(const Address& address) {

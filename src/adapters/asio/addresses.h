@@ -1,5 +1,6 @@
 #pragma once
 
+#include "adapters/asio/ip_address.h"
 #include "adapters/asio/loop.h"
 #include "base/task.h"
 #include "parley/result.h"
@@ -7,6 +8,7 @@
 #include <sys/socket.h>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,8 @@ struct Address {
 // as "local".
 std::string to_text(const Address& address);
 std::uint16_t port_of(const Address& address);
+// None for a Unix socket.
+std::optional<IpAddress> to_ip(const Address& address);
 
 // The addresses of a host, in the order in which to try them. Blocks while names are looked up.
 Result<std::vector<Address>> resolve_now(const std::string& host, std::uint16_t port,

@@ -22,6 +22,7 @@ class AsioChannel final : public io::Channel {
     void close(std::uint16_t code, std::string_view reason) override {
         connection_->close(code, reason);
     }
+    void authenticated() override { connection_->authenticated(); }
     std::string_view subprotocol() const override { return connection_->options().subprotocol; }
     std::string_view peer_address() const override { return connection_->peer_address(); }
 

@@ -1,11 +1,13 @@
 #pragma once
 
-#include "adapters/asio/connection_slot.h"
+#include "adapters/asio/admission.h"
 #include "adapters/asio/loop.h"
+#include "base/limits.h"
 #include "base/time.h"
 #include "io/channel.h"
 #include "wire/websocket/decoder.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -19,12 +21,18 @@ class Socket;
 struct ChannelOptions {
     ChannelOptions(websocket::Role role, std::string name, bool text, std::size_t message_bytes)
         : decoding{role, message_bytes, text ? websocket::Opcode::text : websocket::Opcode::binary},
-          subprotocol(std::move(name)) {}
+          stranger_decoding(decoding),
+          subprotocol(std::move(name)) {
+        if (role == websocket::Role::server) {
+            stranger_decoding.message_bytes = std::min<std::size_t>(message_bytes, kHelloBytes);
+        }
+    }
 
     websocket::Role role() const { return decoding.role; }
     websocket::Opcode kind() const { return *decoding.only; }
 
     websocket::DecoderOptions decoding;
+    websocket::DecoderOptions stranger_decoding;  // until the peer has proved who it is
     std::string subprotocol;
     Duration close_timeout = std::chrono::seconds(5);
 };

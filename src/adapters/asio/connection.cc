@@ -24,7 +24,7 @@ Connection::Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const Chan
     : loop_(loop),
       options_(std::move(options)),
       socket_(std::move(socket)),
-      decoder_(options_->decoding),
+      decoder_(options_->stranger_decoding),
       peer_address_(std::move(peer_address)),
       slot_(std::move(slot)),
       held_(received.empty() ? nullptr : std::make_unique<Bytes>(std::move(received))) {}
@@ -34,6 +34,11 @@ void Connection::start(io::ChannelObserver& observer) {
     observer_ = &observer;
     // What came behind the upgrade, or lies in the TLS layer, does not make the socket readable.
     loop_.post([self = shared_from_this()] { self->resume_reading(); });
+}
+
+void Connection::authenticated() {
+    decoder_.use(options_->decoding);
+    slot_.authenticated();
 }
 
 // ---- reading

@@ -28,6 +28,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     void start(io::ChannelObserver& observer);
     void pause_reading(bool paused);
     void close(std::uint16_t code, std::string_view reason);
+    void authenticated();
     // The channel is gone: nothing is written, nobody is called any more.
     void drop();
 

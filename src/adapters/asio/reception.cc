@@ -3,6 +3,7 @@
 #include "adapters/asio/core.h"
 #include "wire/websocket/handshake.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace parley::asio {
@@ -16,16 +17,67 @@ using State = IoResult::State;
 constexpr auto kLinger = std::chrono::seconds(2);
 constexpr std::size_t kLingerBytes = 256 * 1024;
 
+int status_of(Refusal refusal) {
+    switch (refusal) {
+        case Refusal::connections:
+        case Refusal::handshakes:
+            return 503;
+        case Refusal::proxy_header:
+            return 400;
+        default:
+            return 429;
+    }
+}
+
+std::string_view words_of(Refusal refusal) {
+    switch (refusal) {
+        case Refusal::connections:
+        case Refusal::handshakes:
+            return "the server has all the connections it can hold: try again later";
+        case Refusal::address_rate:
+            return "too many connections from this address in a short time: try again "
+                   "later";
+        default:
+            return "too many connections from this address: try again later";
+    }
+}
+
+std::size_t share_of(std::size_t limit, std::size_t loops) {
+    return limit == 0 ? 0 : std::max<std::size_t>(1, limit / loops);
+}
+
 }  // namespace
 
-Reception::Reception(std::shared_ptr<ListenerShared> listener, LoopHandlers handlers, Socket socket,
-                     std::string peer_address, ConnectionSlot slot)
+ListenerShared::ListenerShared(ListenOptions from, std::size_t loops, Logger logger)
+    : options(std::move(from)), log(logger) {
+    if (!options.admission) {
+        options.admission = std::make_shared<Admission>(AdmissionLimits{});
+    }
+    Admission& admission = *options.admission;
+    for (std::size_t i = 0; i < loops; ++i) {
+        handshakes.push_back(std::make_unique<Handshakes>(
+            share_of(admission.limits().handshakes, loops), admission.handshakes));
+    }
+}
+
+bool ListenerShared::trusts(const IpAddress& peer) const {
+    return std::any_of(options.trusted_proxies.begin(), options.trusted_proxies.end(),
+                       [&](const Network& network) { return network.contains(peer); });
+}
+
+Reception::Reception(std::shared_ptr<ListenerShared> listener, const LoopHandlers& handlers,
+                     Accepted accepted)
     : listener_(std::move(listener)),
       handlers_(handlers),
-      socket_(std::move(socket)),
-      peer_address_(std::move(peer_address)),
-      slot_(std::move(slot)),
+      loop_index_(accepted.loop),
+      socket_(*handlers_.loop, std::move(accepted.descriptor)),
+      peer_(accepted.peer),
+      slot_(std::move(accepted.slot)),
       request_(listener_->options.header_bytes, listener_->options.body_bytes) {}
+
+Reception::~Reception() {
+    leave_place();
+}
 
 template <typename Method>
 auto Reception::resume(Method method) {
@@ -42,14 +94,131 @@ Traffic& Reception::traffic() {
 
 void Reception::start() {
     AsioLoop& loop = *handlers_.loop;
-    limit_ = loop.call_at(loop.now() + listener_->options.request_timeout,
+    began_ = loop.now();
+    limit_ = loop.call_at(began_ + listener_->options.request_timeout,
                           [self = shared_from_this()] { self->over(); });
+    if (!find_place()) {
+        turn_away(Refusal::handshakes);
+        return;
+    }
+    if (peer_ && listener_->trusts(*peer_)) {
+        step_ = Step::proxy;
+        proxy_header_ = std::make_unique<ProxyHeader>();
+        socket_.wait_readable(resume(&Reception::step_proxy));
+    } else {
+        socket_.wait_readable(resume(&Reception::step_beginning));
+    }
+}
+
+void Reception::start_refused(Refusal refusal) {
+    is_refusal_ = true;
+    listener_->being_refused.fetch_add(1, std::memory_order_relaxed);
+    AsioLoop& loop = *handlers_.loop;
+    limit_ = loop.call_at(loop.now() + kLinger, [self = shared_from_this()] { self->over(); });
+    turn_away(refusal);
+}
+
+bool Reception::find_place() {
+    Handshakes& handshakes = *listener_->handshakes[loop_index_];
+    if (handshakes.is_full()) {
+        Reception& oldest = handshakes.oldest();
+        if (began_ - oldest.began_ < Handshakes::kPatience) {
+            return false;
+        }
+        listener_->log.debug("listener.handshake_gave_way");
+        listener_->options.admission->count(Refusal::handshakes);
+        oldest.over();
+    }
+    place_ = handshakes.enter(*this);
+    return true;
+}
+
+void Reception::leave_place() {
+    if (const auto place = std::exchange(place_, std::nullopt)) {
+        listener_->handshakes[loop_index_]->leave(*place);
+    }
+    if (std::exchange(is_refusal_, false)) {
+        listener_->being_refused.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
+// Before TLS, where nothing can be said, the connection is only closed.
+void Reception::turn_away(Refusal refusal, std::string_view what) {
+    Admission& admission = *listener_->options.admission;
+    admission.count(refusal);
+    listener_->log.debug("listener.refused", {{"reason", name_of(refusal)},
+                                              {"address", peer_ ? peer_->to_text() : "local"},
+                                              {"what", what}});
     if (listener_->options.tls) {
+        over();
+        return;
+    }
+    refuse(status_of(refusal), what.empty() ? words_of(refusal) : what,
+           refusal == Refusal::proxy_header ? "" : "Retry-After: 5\r\n");
+}
+
+// Only the header is taken out of the socket: what follows is TLS, or HTTP.
+void Reception::step_proxy() {
+    const std::span<std::byte> scratch = handlers_.loop->core().read_scratch();
+    IoResult result = socket_.peek(scratch);
+    if (result.state == State::want_read) {
+        socket_.wait_readable(resume(&Reception::step_proxy));
+        return;
+    }
+    if (result.state != State::done) {
+        over();
+        return;
+    }
+    const std::size_t used = proxy_header_->feed(scratch.first(result.bytes));
+    result = socket_.read(scratch.first(used));
+    if (result.state != State::done || result.bytes != used) {
+        over();
+        return;
+    }
+    switch (proxy_header_->state()) {
+        case ProxyHeader::State::incomplete:
+            socket_.wait_readable(resume(&Reception::step_proxy));
+            return;
+        case ProxyHeader::State::failed:
+            turn_away(Refusal::proxy_header,
+                      "this address is a trusted proxy (proxy.trusted) and must begin with a "
+                      "PROXY header: found " +
+                          std::string(proxy_header_->what()));
+            return;
+        case ProxyHeader::State::complete:
+            break;
+    }
+    peer_ = proxy_header_->source().value_or(*peer_);
+    proxy_header_.reset();
+    if (const auto refusal = slot_.come_from(*peer_, handlers_.loop->now())) {
+        turn_away(*refusal);
+        return;
+    }
+    step_ = Step::beginning;
+    socket_.wait_readable(resume(&Reception::step_beginning));
+}
+
+// The first bytes are there. Until now the connection has cost no TLS.
+void Reception::step_beginning() {
+    std::byte first[ProxyHeader::kRecognizable];
+    const IoResult result = socket_.peek(first);
+    if (result.state == State::want_read) {
+        socket_.wait_readable(resume(&Reception::step_beginning));
+        return;
+    }
+    if (result.state == State::done && peer_ &&
+        ProxyHeader::recognizes(std::span(first).first(result.bytes))) {
+        turn_away(Refusal::proxy_header,
+                  "a PROXY header from an address that is not in proxy.trusted");
+        return;
+    }
+    if (listener_->options.tls) {
+        step_ = Step::tls;
         socket_.start_tls(Tls::server(listener_->options.tls->context(), socket_.native_handle()));
-        socket_.wait_readable(resume(&Reception::step_tls));
+        step_tls();
     } else {
         step_ = Step::reading;
-        socket_.wait_readable(resume(&Reception::step_reading));
+        step_reading();
     }
 }
 
@@ -249,9 +418,10 @@ void Reception::become_channel() {
     traffic().upgrades.add();
     step_ = Step::over;
     limit_.reset();
+    leave_place();
     handlers_.channels->on_channel(make_channel(*handlers_.loop, std::move(socket_), upgraded_to_,
-                                                peer_address_, request_.take_rest(),
-                                                std::move(slot_)));
+                                                peer_ ? peer_->to_text() : "local",
+                                                request_.take_rest(), std::move(slot_)));
 }
 
 void Reception::step_lingering() {
@@ -270,6 +440,7 @@ void Reception::over() {
     const auto self = shared_from_this();
     step_ = Step::over;
     limit_.reset();
+    leave_place();
     slot_.release();
     socket_.close();
 }

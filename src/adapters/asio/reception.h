@@ -1,8 +1,11 @@
 #pragma once
 
 #include "adapters/asio/acceptor.h"
+#include "adapters/asio/admission.h"
 #include "adapters/asio/channel.h"
+#include "adapters/asio/handshakes.h"
 #include "adapters/asio/http_request.h"
+#include "adapters/asio/proxy_header.h"
 #include "adapters/asio/socket.h"
 
 #include <atomic>
@@ -13,30 +16,62 @@
 
 namespace parley::asio {
 
-// What all connections of one listener share, on any loop; constant but for the flag.
+// What all connections of one listener share, on any loop; constant but for
+// what says otherwise.
 struct ListenerShared {
-    ListenerShared(ListenOptions from, Logger logger) : options(std::move(from)), log(logger) {}
+    ListenerShared(ListenOptions from, std::size_t loops, Logger logger);
+
+    bool trusts(const IpAddress& peer) const;
 
     ListenOptions options;
     std::vector<std::string> subprotocols;
     std::vector<std::shared_ptr<const ChannelOptions>> channel_options;  // beside subprotocols
     Logger log;
-    ConnectionSlot::Counter connections = std::make_shared<std::atomic<std::size_t>>(0);
+    // Beside the loops, each touched by its own only.
+    std::vector<std::unique_ptr<Handshakes>> handshakes;
+    // Those that only wait until they have read why they are refused.
+    std::atomic<std::size_t> being_refused{0};
     std::atomic<bool> dropped{false};  // the acceptor is gone: no handler is called any more
 };
 
-// One accepted connection until it has become a channel or its request is answered: TLS, one HTTP
-// request, upgrade or answer, within the time limits. Kept alive by what waits for it.
+// A connection as it was accepted.
+struct Accepted {
+    std::size_t loop = 0;  // the index of the one it was dealt to
+    UniqueFd descriptor;
+    std::optional<IpAddress> peer;  // none: a Unix socket
+    ConnectionSlot slot;
+};
+
+// One accepted connection until it has become a channel or its request is
+// answered: the PROXY header of a proxy, TLS, one HTTP request, upgrade or
+// answer, within the time limits. Kept alive by what waits for it.
 class Reception final : public std::enable_shared_from_this<Reception> {
   public:
-    Reception(std::shared_ptr<ListenerShared> listener, LoopHandlers handlers, Socket socket,
-              std::string peer_address, ConnectionSlot slot);
+    Reception(std::shared_ptr<ListenerShared> listener, const LoopHandlers& handlers,
+              Accepted accepted);
+    ~Reception();
 
     void start();
+    // Instead of start(): says why and ends.
+    void start_refused(Refusal refusal);
 
   private:
-    enum class Step { tls, reading, answering, writing, upgrading, lingering, over };
+    enum class Step {
+        proxy,
+        beginning,
+        tls,
+        reading,
+        answering,
+        writing,
+        upgrading,
+        lingering,
+        over
+    };
 
+    bool find_place();
+    void step_proxy();
+    void step_beginning();
+    void turn_away(Refusal refusal, std::string_view what = {});
     void step_tls();
     void step_reading();
     void dispatch();
@@ -51,16 +86,22 @@ class Reception final : public std::enable_shared_from_this<Reception> {
     void step_lingering();
     void over();
     Traffic& traffic();
+    void leave_place();
     template <typename Method>
     auto resume(Method method);
 
     std::shared_ptr<ListenerShared> listener_;
     LoopHandlers handlers_;
+    const std::size_t loop_index_;
     Socket socket_;
-    std::string peer_address_;
+    std::optional<IpAddress> peer_;
     ConnectionSlot slot_;
-    Step step_ = Step::tls;
+    Instant began_{};
+    std::optional<Handshakes::Place> place_;
+    bool is_refusal_ = false;
+    Step step_ = Step::beginning;
     io::Timer limit_;
+    std::unique_ptr<ProxyHeader> proxy_header_;
     HttpRequestReader request_;
     std::shared_ptr<const ChannelOptions> upgraded_to_;
     Bytes out_;

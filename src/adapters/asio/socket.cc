@@ -30,7 +30,15 @@ IoResult Socket::read(std::span<std::byte> buffer) {
     if (tls_) {
         return tls_.read(buffer);
     }
-    const ssize_t got = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), 0);
+    return receive(buffer, 0);
+}
+
+IoResult Socket::peek(std::span<std::byte> buffer) {
+    return receive(buffer, MSG_PEEK);
+}
+
+IoResult Socket::receive(std::span<std::byte> buffer, int flags) {
+    const ssize_t got = ::recv(descriptor_.native_handle(), buffer.data(), buffer.size(), flags);
     if (got > 0) {
         return {State::done, static_cast<std::size_t>(got), {}};
     }

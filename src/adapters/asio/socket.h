@@ -27,6 +27,8 @@ class Socket {
 
     IoResult handshake() { return tls_.handshake(); }
     IoResult read(std::span<std::byte> buffer);
+    // Of the bare bytes: they stay where they are.
+    IoResult peek(std::span<std::byte> buffer);
     IoResult write(BytesView bytes);
 
     // Handlers take an error code, which is set when close() came in between.
@@ -52,6 +54,8 @@ class Socket {
     void close();
 
   private:
+    IoResult receive(std::span<std::byte> buffer, int flags);
+
     Descriptor descriptor_;
     Tls tls_;
 };

@@ -28,9 +28,6 @@ void write_traffic(std::span<AsioLoop* const> loops, MetricsText& text) {
             &Traffic::bytes_sent);
     counter("parley_connections_accepted_total", "Connections taken from the kernel.",
             &Traffic::accepted);
-    counter("parley_connections_refused_total",
-            "Connections closed at once because all that are allowed were there.",
-            &Traffic::refused);
     text.family(MetricsText::Type::counter, "parley_tls_handshakes_total",
                 "Handshakes of TLS that ended.");
     text.value("result=\"done\"", sum(loops, &Traffic::tls_handshakes));

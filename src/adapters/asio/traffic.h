@@ -14,7 +14,6 @@ struct Traffic {
     Tally bytes_received;  // of WebSockets, as they are within TLS
     Tally bytes_sent;
     Tally accepted;  // connections, by the loop that listens
-    Tally refused;   // of these, closed at once: all that are allowed were there
     Tally tls_handshakes;
     Tally tls_failures;
     Tally upgrades;       // to WebSocket

@@ -20,6 +20,7 @@ struct TestWire {
     bool delivering = false;
     bool room = true;  // the peer reads
     bool answers_close = true;
+    bool authenticated = false;
     bool dropped = false;  // the server destroyed the channel
     std::uint16_t close_code = 0;
     io::ChannelObserver* observer = nullptr;
@@ -66,6 +67,7 @@ class TestChannel final : public io::Channel {
             }
         });
     }
+    void authenticated() override { wire_->authenticated = true; }
     std::string_view subprotocol() const override { return subprotocol_; }
     std::string_view peer_address() const override { return "127.0.0.1"; }
 

@@ -59,6 +59,9 @@ class Decoder {
     };
     using Event = std::variant<Message, Ping, Pong, Close, Violation>;
 
+    // From the next frame on it goes by these.
+    void use(const DecoderOptions& options) { options_ = &options; }
+
     // Gives the next bytes, which are changed in place and must stay where they are until next()
     // has returned nothing. The bytes fed before must be used up.
     void feed(std::span<std::byte> bytes);
