@@ -40,18 +40,6 @@ io::HttpResponse state(int status, std::string_view word, std::string_view why) 
     return response;
 }
 
-io::HttpResponse metrics_page(const NodeCommon& common, Instant now) {
-    MetricsText text;
-    write(common.metrics(), text);
-    if (common.probes.metrics) {
-        common.probes.metrics(text, now);
-    }
-    io::HttpResponse response;
-    response.content_type = "text/plain; version=0.0.4";
-    response.body = text.text();
-    return response;
-}
-
 }  // namespace
 
 void HttpSide::handle(const io::HttpRequest& request, Done done) {
@@ -71,31 +59,48 @@ void HttpSide::handle(const io::HttpRequest& request, Done done) {
         const auto why = unhealthy ? unhealthy(loop_.loop().now()) : std::nullopt;
         return done(why ? state(503, "stuck", *why) : state(200, "alive", ""));
     }
-    if (is_metrics) {
-        return done(metrics_page(loop_.common(), loop_.loop().now()));
-    }
-    check_ready(std::move(done));
+    find_out([this, is_metrics,
+              done = std::move(done)](const std::optional<Readiness::Reason>& reason) mutable {
+        done(is_metrics ? metrics_page(!reason) : ready_page(reason));
+    });
 }
 
 // Ready is who takes sessions and messages now: the store is read and takes writes, and nothing
 // waits for it to recover.
-void HttpSide::check_ready(Done done) {
+void HttpSide::find_out(Readiness::Done done) {
     const NodeCommon& common = loop_.common();
+    using Reason = Readiness::Reason;
     if (common.draining.load(std::memory_order_relaxed)) {
-        return done(state(503, "draining", "the server is going down"));
+        return done(Reason{"draining", "the server is going down", true});
     }
     if (common.metrics()[Metric::batches_waiting] > 0) {
-        return done(state(503, "store away", "the store takes no messages now"));
+        return done(Reason{"store away", "the store takes no messages now", true});
     }
-    loop_.readiness().check([kind = kind_, done = std::move(done)](
-                                std::optional<Readiness::Reason> reason) mutable {
-        if (!reason) {
-            return done(state(200, "ready", ""));
-        }
-        // Names of files are for operators alone.
-        const bool all = kind == Kind::admin || reason->is_public;
-        done(state(503, reason->status, all ? reason->why : "the administration side says why"));
-    });
+    loop_.readiness().check(std::move(done));
+}
+
+io::HttpResponse HttpSide::ready_page(const std::optional<Readiness::Reason>& reason) const {
+    if (!reason) {
+        return state(200, "ready", "");
+    }
+    // Names of files are for operators alone.
+    const bool all = kind_ == Kind::admin || reason->is_public;
+    return state(503, reason->status, all ? reason->why : "the administration side says why");
+}
+
+io::HttpResponse HttpSide::metrics_page(bool ready) const {
+    const NodeCommon& common = loop_.common();
+    MetricsText text;
+    text.gauge("parley_ready", "1 if the server takes sessions and messages, as /readyz says.",
+               std::int64_t{ready});
+    write(common.metrics(), text);
+    if (common.probes.metrics) {
+        common.probes.metrics(text, loop_.loop().now());
+    }
+    io::HttpResponse response;
+    response.content_type = "text/plain; version=0.0.4";
+    response.body = text.text();
+    return response;
 }
 
 }  // namespace parley::server

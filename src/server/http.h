@@ -1,6 +1,9 @@
 #pragma once
 
 #include "io/acceptor.h"
+#include "server/readiness.h"
+
+#include <optional>
 
 namespace parley::server {
 
@@ -15,7 +18,10 @@ class HttpSide final : public io::RequestHandler {
     void handle(const io::HttpRequest& request, Done done) override;
 
   private:
-    void check_ready(Done done);
+    // Why the server is not ready; nothing: it is.
+    void find_out(Readiness::Done done);
+    io::HttpResponse ready_page(const std::optional<Readiness::Reason>& reason) const;
+    io::HttpResponse metrics_page(bool ready) const;
 
     NodeLoop& loop_;
     const Kind kind_;

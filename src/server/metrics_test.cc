@@ -1,5 +1,6 @@
 #include "server/metrics.h"
 
+#include "server/readiness.h"
 #include "server/testing/test_server.h"
 
 #include <gtest/gtest.h>
@@ -17,10 +18,11 @@ class MetricsTest : public testing::Test {
     TestDevice bob{*server.loops.front(), "bob", "b1"};
 
     std::string page() {
-        std::string text;
-        server.node->admin_requests(0).handle({"GET", "/metrics", ""},
-                                              [&](const io::HttpResponse& r) { text = r.body; });
-        return text;
+        auto text = std::make_shared<std::string>();
+        server.node->admin_requests(0).handle(
+            {"GET", "/metrics", ""}, [text](const io::HttpResponse& r) { *text = r.body; });
+        server.run(Readiness::kPatience + Readiness::kFresh);
+        return *text;
     }
     HistogramValues timing(Timing timing) { return server.node->metrics()[timing]; }
     static std::int64_t count(const HistogramValues& values) {
@@ -103,6 +105,18 @@ TEST_F(MetricsTest, CountWhatWasGivenUpWhenTheStoreStaysAway) {
     EXPECT_EQ(server.metric(Metric::submissions_given_up), 1);
     EXPECT_EQ(server.metric(Metric::batches_waiting), 0);
     EXPECT_EQ(count(timing(Timing::accept_to_durable)), 0);
+}
+
+TEST_F(MetricsTest, SayWhetherTheServerIsReady) {
+    const auto ready = [&] { return page().find("# TYPE parley_ready gauge\nparley_ready 1\n"); };
+    EXPECT_NE(ready(), std::string::npos);
+    server.table->hang();
+    EXPECT_EQ(ready(), std::string::npos);
+    server.table->go_on();
+    server.run();
+    EXPECT_NE(ready(), std::string::npos);
+    server.node->drain([] {});
+    EXPECT_EQ(ready(), std::string::npos);
 }
 
 TEST_F(MetricsTest, TellEachFamilyOnce) {

@@ -74,7 +74,7 @@ class Metrics(ProgramTest):
         for arguments in (("check", "rules", "parley.rules.yml"), ("test", "rules", "parley.rules_test.yml"),
                           ("check", "config", "prometheus.yml")):
             checked = subprocess.run([PROMTOOL, *arguments], cwd=DEPLOY / "prometheus", text=True, capture_output=True,
-                                     timeout=SECONDS)
+                                     timeout=4 * SECONDS)
             self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
 
@@ -114,8 +114,10 @@ class HangingDisk(ProgramTest):
         self.assertEqual(server.control("/healthz")[0], 200)
         page = server.control("/metrics")[1]
         self.assertGreaterEqual(float(re.search(r"(?m)^parley_store_commit_under_way_seconds (.*)$", page).group(1)), 5)
+        self.assertIn("\nparley_ready 0\n", page)
         hang.unlink()
         self.until(server, 200)
+        self.assertIn("\nparley_ready 1\n", server.control("/metrics")[1])
         self.assertEqual(server.end(), 0)
 
 

@@ -20,18 +20,18 @@ using server::Traced;
 ordered_json to_json(const server::TracedRecipient& recipient) {
     ordered_json json{{"user", recipient.user.value()},
                       {"state", recipient.delivered ? "delivered" : "waiting"},
-                      {"acceptedAt", to_rfc3339(recipient.accepted_at)}};
+                      {"accepted_at", to_rfc3339(recipient.accepted_at)}};
     json["sequence"] = recipient.incoming ? ordered_json(recipient.incoming->sequence.value())
                                           : ordered_json(nullptr);
     if (recipient.delivered) {
-        json["deliveredAt"] = to_rfc3339(recipient.delivered->at);
-        json["receiptSequence"] = recipient.delivered->sequence.value();
+        json["delivered_at"] = to_rfc3339(recipient.delivered->at);
+        json["receipt_sequence"] = recipient.delivered->sequence.value();
         return json;
     }
     json["devices"] = ordered_json::array();
     for (const mailbox::DeviceSeen& device : recipient.devices) {
         json["devices"].push_back(
-            {{"device", device.device.value()}, {"lastSeen", to_rfc3339(device.last_seen)}});
+            {{"device", device.device.value()}, {"last_seen", to_rfc3339(device.last_seen)}});
     }
     return json;
 }
@@ -39,7 +39,7 @@ ordered_json to_json(const server::TracedRecipient& recipient) {
 ordered_json to_json(const Traced& traced) {
     ordered_json json{{"application", traced.application.value()}, {"from", traced.sender.value()}};
     json["device"] = traced.device ? ordered_json(traced.device->value()) : ordered_json(nullptr);
-    json["sentAt"] =
+    json["sent_at"] =
         traced.sent ? ordered_json(to_rfc3339(traced.sent->at)) : ordered_json(nullptr);
     json["sequence"] =
         traced.sent ? ordered_json(traced.sent->sequence.value()) : ordered_json(nullptr);

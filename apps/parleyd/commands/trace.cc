@@ -62,11 +62,11 @@ void print_recipient(const ordered_json& recipient) {
     const std::string where =
         sequence.empty() ? "no longer in their mailbox" : "event " + sequence + " of their mailbox";
     std::printf("for %s\n  accepted  %s, %s\n", text_of(recipient, "user").c_str(),
-                text_of(recipient, "acceptedAt").c_str(), where.c_str());
+                text_of(recipient, "accepted_at").c_str(), where.c_str());
     if (text_of(recipient, "state") == "delivered") {
         std::printf("  delivered %s, event %s of the sender's mailbox\n",
-                    text_of(recipient, "deliveredAt").c_str(),
-                    text_of(recipient, "receiptSequence").c_str());
+                    text_of(recipient, "delivered_at").c_str(),
+                    text_of(recipient, "receipt_sequence").c_str());
         return;
     }
     const auto devices = recipient.find("devices");
@@ -77,7 +77,7 @@ void print_recipient(const ordered_json& recipient) {
     std::puts("  waiting   no device has acknowledged it");
     for (const ordered_json& device : *devices) {
         std::printf("            device %s, last connected %s\n", text_of(device, "device").c_str(),
-                    text_of(device, "lastSeen").c_str());
+                    text_of(device, "last_seen").c_str());
     }
 }
 
@@ -91,7 +91,7 @@ void print_found(const std::string& message, const ordered_json& found) {
         std::puts("  no longer in the sender's mailbox");
     } else {
         std::printf("  sent %s, event %s of the sender's mailbox\n",
-                    text_of(found, "sentAt").c_str(), sequence.c_str());
+                    text_of(found, "sent_at").c_str(), sequence.c_str());
     }
     for (const ordered_json& recipient : found.at("recipients")) {
         print_recipient(recipient);
