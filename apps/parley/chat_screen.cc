@@ -130,7 +130,7 @@ void ChatScreen::queued(const OutgoingMessage& message) {
         written_.erase(written_.begin());
     }
     written_[message.message_id()] = excerpt(message.text(), 40);
-    show(time_now() + " " + user_ + " → " + printable(joined(message.recipient_ids())) + ": " +
+    show(time_now() + " " + user_ + " → " + excerpt(joined(message.recipient_ids()), 20) + ": " +
              printable(message.text()),
          message.message_id());
 }
