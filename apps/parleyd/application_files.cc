@@ -5,8 +5,6 @@
 #include "data_folder.h"
 #include "files.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -39,13 +37,6 @@ Result<std::vector<std::string>> files_in(const std::string& folder) {
     }
     std::sort(files.begin(), files.end());
     return files;
-}
-
-Result<void> make_private_folder(const std::string& folder) {
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-        return unexpected(file_error("cannot be made", folder));
-    }
-    return {};
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST_F(ApplicationFolder, MakesFurtherOnesInPrivateFiles) {
 TEST_F(ApplicationFolder, RefusesKeysThatAreTakenOrNone) {
     ASSERT_TRUE(files_.create("a"));
     for (const std::string& key : {std::string("a"), first().value(), std::string(""),
-                                  std::string("../b"), std::string("a b"), std::string(65, 'k')}) {
+                                   std::string("../b"), std::string("a b"), std::string(65, 'k')}) {
         EXPECT_FALSE(files_.create(key)) << key;
     }
     EXPECT_EQ(files_.entries().size(), 2u);

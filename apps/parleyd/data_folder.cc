@@ -18,28 +18,6 @@ Error store_failed(const Error& cause) {
     return make_error(ErrorCode::store_failed, cause.description);
 }
 
-Result<void> make_folder(const std::string& path) {
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) {
-        return {};
-    }
-    std::error_code failure;
-    const auto parent = std::filesystem::path(path).parent_path();
-    if (!parent.empty()) {
-        std::filesystem::create_directories(parent, failure);
-    }
-    // Whoever reads this folder reads every message.
-    if (failure || (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)) {
-        errno = failure ? failure.value() : errno;
-        return unexpected(store_failed(file_error("the data folder cannot be made", path)));
-    }
-    if (!std::filesystem::is_directory(path, ignored)) {
-        return unexpected(make_error(ErrorCode::store_failed,
-                                     path + ": is no folder; --data names the data folder"));
-    }
-    return {};
-}
-
 // The process that the file names, in words, or nothing.
 std::string holder(const std::string& lock_file) {
     const auto content = read_file(lock_file, 64);
@@ -60,8 +38,9 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
     while (path.size() > 1 && path.back() == '/') {
         path.pop_back();
     }
-    if (auto made = make_folder(path); !made) {
-        return unexpected(std::move(made).error());
+    // Whoever reads this folder reads every message.
+    if (auto made = make_private_folder(path); !made) {
+        return unexpected(store_failed(made.error()));
     }
     const std::string lock_file = path + "/LOCK";
     const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -80,6 +59,14 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
         }
         errno = reason;
         return unexpected(store_failed(file_error("the data folder cannot be locked", lock_file)));
+    }
+    struct stat found{};
+    if (::lstat(unfinished_restore_in(path).c_str(), &found) == 0) {
+        ::close(lock);
+        return unexpected(make_error(ErrorCode::store_failed,
+                                     unfinished_restore_in(path) +
+                                         ": a restore was interrupted; remove the folder " + path +
+                                         " and restore again"));
     }
     const std::string pid = std::to_string(::getpid()) + "\n";
     // Only for the words of whoever comes second; a full disk is no reason not to start.

@@ -13,6 +13,7 @@ namespace parley::parleyd {
 //   applications/      the same of further applications
 //   control.sock       administration
 //   store/             the mailboxes, the engine's own
+//   restore.partial/   what a restore that was interrupted leaves: nothing else is to be done here
 //   LOCK               held while a server runs; names its process
 class DataFolder {
   public:
@@ -20,6 +21,10 @@ class DataFolder {
         return path + "/application.json";
     }
     static std::string applications_in(const std::string& path) { return path + "/applications"; }
+    // What a restore that was interrupted leaves.
+    static std::string unfinished_restore_in(const std::string& path) {
+        return path + "/restore.partial";
+    }
     static std::string control_socket_in(const std::string& path) { return path + "/control.sock"; }
 
     // Makes the folder (mode 0700) where there is none, and locks it. Errors: store_in_use, with

@@ -114,4 +114,25 @@ Result<void> remove_file(const std::string& path) {
     return flush_folder_of(path);
 }
 
+Result<void> make_private_folder(const std::string& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) {
+        return {};
+    }
+    const auto parent = std::filesystem::path(path).parent_path();
+    bool made = ::mkdir(path.c_str(), 0700) == 0;
+    if (!made && errno == ENOENT && !parent.empty() && parent != path) {
+        PARLEY_CHECK(make_private_folder(parent.string()));
+        made = ::mkdir(path.c_str(), 0700) == 0;
+    }
+    if (!made && errno != EEXIST) {
+        return unexpected(file_error("the folder cannot be made", path));
+    }
+    if (!std::filesystem::is_directory(path, ignored)) {
+        return unexpected(make_error(ErrorCode::invalid_argument,
+                                     path + ": is no folder; --data names the data folder"));
+    }
+    return flush_folder_of(path);
+}
+
 }  // namespace parley::parleyd

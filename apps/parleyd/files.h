@@ -21,6 +21,10 @@ Result<void> remove_file(const std::string& path);
 // Makes durable what was made or removed in the folder of this file. Errors name the folder.
 Result<void> flush_folder_of(const std::string& path);
 
+// Makes the folder, mode 0700, and those above it, durably. Fine where it is one already. Errors
+// name the path and the reason.
+Result<void> make_private_folder(const std::string& path);
+
 // "what: path: No such file or directory", from errno.
 Error file_error(std::string_view what, const std::string& path);
 

@@ -114,7 +114,7 @@ Result<void> Server::open_folder() {
 
 Result<void> Server::open_store() {
     const bool epoch_is_lost = folder_->has_store() && !folder_->has_epoch();
-    PARLEY_TRY(table_, open_table(settings_, folder_->store(), *store_loop_));
+    PARLEY_TRY(table_, open_table(settings_, folder_->store(), *store_loop_, log_));
     if (epoch_is_lost) {
         log_.info("store.epoch_new", {{"epoch", table_->epoch().value()}});
     }
@@ -213,6 +213,7 @@ void Server::make_router(io::Loop& loop, io::RequestHandler* rest) {
     add_session_routes(*admin_router_, parts);
     add_device_routes(*admin_router_, parts);
     add_clock_routes(*admin_router_, parts);
+    add_backup_routes(*admin_router_, {loop, *table_, settings_.data});
     // Without a server there is one loop, and nobody to wait for it.
     io::Loop& background = background_ ? *background_ : *store_loop_;
     background_door_ = store_->door(background);

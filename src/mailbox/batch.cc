@@ -37,7 +37,7 @@ std::size_t Batch::KeyHash::operator()(const Bytes& key) const noexcept {
     return static_cast<std::size_t>(mailbox ^ append);
 }
 
-Result<void> Batch::add(std::span<const Step> steps) {
+void Batch::add(std::span<const Step> steps) {
     std::vector<const MailboxId*> ids;
     std::vector<Candidate> candidates;
     for (const Step& step : steps) {
@@ -58,8 +58,8 @@ Result<void> Batch::add(std::span<const Step> steps) {
                 step.work->what));
         }
     }
-    PARLEY_CHECK(cache_.load(ids, moment_.expired));
-    PARLEY_CHECK(look_up_keys(candidates));
+    cache_.load(ids, moment_.expired);
+    look_up_keys(candidates);
     std::size_t next = 0;
     for (const Step& step : steps) {
         if (auto* append = std::get_if<AppendWork>(&step.work->what)) {
@@ -71,13 +71,13 @@ Result<void> Batch::add(std::span<const Step> steps) {
                 submissions_.push_back(append);
             }
         } else {
-            PARLEY_CHECK(apply(*step.work));
+            apply(*step.work);
         }
     }
-    return finish_submissions();
+    finish_submissions();
 }
 
-Result<void> Batch::look_up_keys(std::span<Candidate> candidates) {
+void Batch::look_up_keys(std::span<Candidate> candidates) {
     std::vector<Bytes> keys;
     std::vector<Candidate*> wanted;
     keys.reserve(candidates.size());
@@ -94,19 +94,21 @@ Result<void> Batch::look_up_keys(std::span<Candidate> candidates) {
         }
     }
     if (keys.empty()) {
-        return {};
+        return;
     }
-    PARLEY_TRY(auto values, shared_.table.get_many(Space::keys, keys));
+    auto values = get_readable(shared_.table, shared_.damage, Space::keys, keys);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        wanted[i]->known = std::move(values[i]);
+        wanted[i]->unreadable = !values[i];
+        if (values[i]) {
+            wanted[i]->known = std::move(*values[i]);
+        }
     }
-    return {};
 }
 
 void Batch::place(Candidate& candidate) {
     Appended& answer = *candidate.answer;
     MailboxState* state = cache_.find(candidate.append->mailbox);
-    if (candidate.work->passed_over || state == nullptr) {
+    if (candidate.work->passed_over || state == nullptr || candidate.unreadable) {
         candidate.work->passed_over = true;
         return;
     }
@@ -115,7 +117,13 @@ void Batch::place(Candidate& candidate) {
     if (candidate.known) {
         auto known = decode_key(*candidate.known);
         if (!known) {
-            shared_.log.error("store.key_unreadable", {{"error", known.error().description}});
+            shared_.damage.note(name_of(state->key), known.error(),
+                                [&shared = shared_, key = candidate.key]() -> Result<void> {
+                                    PARLEY_TRY(const auto value,
+                                               shared.table.get(Space::keys, key));
+                                    PARLEY_CHECK(decode_key(value.value_or(Bytes())));
+                                    return {};
+                                });
             candidate.work->passed_over = true;
             return;
         }
@@ -130,7 +138,13 @@ void Batch::place(Candidate& candidate) {
     }
     const Result<Outcome> judged = judge(*state, *candidate.append);
     if (!judged) {
-        shared_.log.error("store.mailbox_unreadable", {{"error", judged.error().description}});
+        shared_.damage.note(name_of(state->key), judged.error(),
+                            [&shared = shared_, key = state->key, last = state->position.last,
+                             mark = state->record.mark,
+                             cutoff = moment_.now - shared_.retention]() -> Result<void> {
+                                PARLEY_CHECK(find_floor(shared.table, key, last, mark, cutoff));
+                                return {};
+                            });
         candidate.work->passed_over = true;
         return;
     }
@@ -274,31 +288,22 @@ Result<bool> Batch::over_quota(MailboxState& state, std::uint64_t size) {
 Result<void> Batch::look_up_floor(MailboxState& state) {
     const Position& at = state.position;
     const WallTime cutoff = moment_.now - shared_.retention;
-    PARLEY_TRY(const auto first, first_since(shared_.table, state.key, 1, at.last, cutoff));
-    if (!first && std::find(touched_.begin(), touched_.end(), &state) == touched_.end()) {
+    PARLEY_TRY(const Floor floor,
+               find_floor(shared_.table, state.key, at.last, state.record.mark, cutoff));
+    if (floor.retained) {
+        state.floor_incoming = floor.incoming_before;
+        state.floor_bytes = floor.bytes_before;
+    } else if (std::find(touched_.begin(), touched_.end(), &state) == touched_.end()) {
         state.floor_incoming = at.incoming_after;
         state.floor_bytes = at.bytes_after;
     }
-    if (first) {
-        PARLEY_TRY(const auto value,
-                   shared_.table.get(Space::events, event_key(state.key, *first)));
-        if (value) {
-            PARLEY_TRY(const EventRecord event, decode_event(*value));
-            state.floor_incoming = event.incoming_before;
-            state.floor_bytes = event.bytes_before;
-        }
-    }
-    PARLEY_TRY(const auto marked, last_event(shared_.table, state.key, state.record.mark));
-    if (marked) {
-        PARLEY_TRY(const EventRecord event, decode_event(marked->value));
-        state.record.mark_incoming = std::max(state.record.mark_incoming, event.incoming_after());
-    }
+    state.record.mark_incoming = std::max(state.record.mark_incoming, floor.marked_incoming);
     state.looked_up_mark = state.record.mark;
     state.looked_up_at = moment_.now;
     return {};
 }
 
-Result<void> Batch::finish_submissions() {
+void Batch::finish_submissions() {
     struct Finished {
         AppendWork* work;
         SubmissionPart* part;
@@ -325,12 +330,11 @@ Result<void> Batch::finish_submissions() {
         ids.push_back(&one.append.mailbox);
         candidates.push_back({one.work, &one.append, &one.part->sent.emplace()});
     }
-    PARLEY_CHECK(cache_.load(ids, moment_.expired));
-    PARLEY_CHECK(look_up_keys(candidates));
+    cache_.load(ids, moment_.expired);
+    look_up_keys(candidates);
     for (Candidate& candidate : candidates) {
         place(candidate);
     }
-    return {};
 }
 
 void Batch::touch(MailboxState& state) {

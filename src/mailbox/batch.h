@@ -54,9 +54,9 @@ class Batch {
           sightings_(sightings),
           moment_(moment) {}
 
-    // Errors: the table cannot be read; the batch is to be dropped (spoil()).
-    Result<void> add(std::span<const Step> steps);
-    Result<void> mark(std::span<Work* const> marks);
+    // What cannot be read is noted as damage: its appends are answered busy, the rest goes on.
+    void add(std::span<const Step> steps);
+    void mark(std::span<Work* const> marks);
     // Writes the records of the users touched; call last. Then `commit` is complete.
     void close();
 
@@ -88,13 +88,14 @@ class Batch {
         Appended* answer;
         Bytes key = {};
         std::optional<Bytes> known = {};
+        bool unreadable = false;  // what its key answers
     };
 
-    Result<void> look_up_keys(std::span<Candidate> candidates);
+    void look_up_keys(std::span<Candidate> candidates);
     void place(Candidate& candidate);
     void store(MailboxState& state, Candidate& candidate);
-    Result<void> finish_submissions();
-    Result<void> apply(Work& work);
+    void finish_submissions();
+    void apply(Work& work);
     // The final refusal that the append gets, or `stored`.
     Result<Outcome> judge(MailboxState& state, const Append& append);
     Result<bool> over_quota(MailboxState& state, std::uint64_t size);

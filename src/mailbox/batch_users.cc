@@ -51,36 +51,41 @@ std::optional<Error> Batch::failure(const Work& work) const {
     return found == failed_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Result<void> Batch::apply(Work& work) {
-    const auto with_state = [this, &work](const MailboxId& id, auto&& apply_to) -> Result<void> {
+void Batch::apply(Work& work) {
+    // Each of them reads before it changes anything.
+    const auto with_state = [this, &work](const MailboxId& id, auto&& apply_to) {
         MailboxState* state = cache_.find(id);
         if (state == nullptr) {
             failed_.emplace(&work, unreadable());
-            return {};
+            return;
         }
-        return apply_to(*state);
+        const Result<void> applied = apply_to(*state);
+        if (!applied) {
+            failed_.emplace(&work, unreadable());
+            shared_.damage.note(name_of(state->key), applied.error(),
+                                [&shared = shared_, key = state->key]() -> Result<void> {
+                                    PARLEY_CHECK(read_devices(shared.table, key));
+                                    return {};
+                                });
+        }
     };
-    if (auto* one = std::get_if<EnrollWork>(&work.what)) {
-        return with_state(one->mailbox,
-                          [&](MailboxState& state) { return enroll(work, *one, state); });
-    }
-    if (auto* one = std::get_if<ForgetWork>(&work.what)) {
-        return with_state(one->mailbox,
-                          [&](MailboxState& state) { return forget(work, *one, state); });
-    }
-    if (auto* one = std::get_if<DisableWork>(&work.what)) {
-        return with_state(one->mailbox, [&](MailboxState& state) {
-            disable(work, *one, state);
+    if (auto* enrolment = std::get_if<EnrollWork>(&work.what)) {
+        with_state(enrolment->mailbox,
+                   [&](MailboxState& state) { return enroll(work, *enrolment, state); });
+    } else if (auto* forgetting = std::get_if<ForgetWork>(&work.what)) {
+        with_state(forgetting->mailbox,
+                   [&](MailboxState& state) { return forget(work, *forgetting, state); });
+    } else if (auto* disabling = std::get_if<DisableWork>(&work.what)) {
+        with_state(disabling->mailbox, [&](MailboxState& state) {
+            disable(work, *disabling, state);
+            return Result<void>();
+        });
+    } else if (auto* erasing = std::get_if<EraseWork>(&work.what)) {
+        with_state(erasing->mailbox, [&](MailboxState& state) {
+            erase(work, *erasing, state);
             return Result<void>();
         });
     }
-    if (auto* one = std::get_if<EraseWork>(&work.what)) {
-        return with_state(one->mailbox, [&](MailboxState& state) {
-            erase(work, *one, state);
-            return Result<void>();
-        });
-    }
-    return {};
 }
 
 Result<void> Batch::enroll(Work& work, EnrollWork& enroll, MailboxState& state) {
@@ -146,12 +151,12 @@ Result<bool> Batch::make_room(EnrollWork& enroll, const MailboxState& state) {
     return true;
 }
 
-Result<void> Batch::mark(std::span<Work* const> marks) {
+void Batch::mark(std::span<Work* const> marks) {
     std::vector<const MailboxId*> ids;
     for (const Work* work : marks) {
         ids.push_back(&std::get<MarkWork>(work->what).mailbox);
     }
-    PARLEY_CHECK(cache_.load(ids, moment_.expired));
+    cache_.load(ids, moment_.expired);
     for (Work* work : marks) {
         const auto& mark = std::get<MarkWork>(work->what);
         MailboxState* state = cache_.find(mark.mailbox);
@@ -174,7 +179,6 @@ Result<void> Batch::mark(std::span<Work* const> marks) {
             writing_.insert(work);
         }
     }
-    return {};
 }
 
 void Batch::disable(Work& work, const DisableWork& disable, MailboxState& state) {

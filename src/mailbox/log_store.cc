@@ -2,6 +2,7 @@
 
 #include "base/try.h"
 #include "mailbox/reader.h"
+#include "mailbox/records.h"
 #include "mailbox/work.h"
 #include "mailbox/writer.h"
 
@@ -27,6 +28,24 @@ WallTime StoreShared::now() {
         return wall_time_from_ms(told);
     }
     return wall_time_from_ms(raise(told_ms, wall));
+}
+
+std::optional<std::string> StoreShared::trouble() const {
+    auto first = damage.first();
+    return first ? first : table.trouble();
+}
+
+StoreStatus StoreShared::status() const {
+    StoreStatus status;
+    status.trouble = trouble();
+    status.failed_reads = damage.failed_reads();
+    status.refusing = refusals.now();
+    status.refused_commits = refusals.count();
+    status.waiting_requests = waiting_requests.load(std::memory_order_relaxed);
+    status.waiting_bytes = waiting_bytes.load(std::memory_order_relaxed);
+    status.expired = expired();
+    status.table = table.numbers();
+    return status;
 }
 
 namespace {
@@ -88,15 +107,19 @@ class Door final : public Store {
     }
 
     void head(const MailboxId& mailbox, Done<Result<Head>> done) override {
-        answer(std::move(done), read_head(*shared_, mailbox));
+        answer(std::move(done), mailbox,
+               [mailbox](StoreShared& shared) { return read_head(shared, mailbox); });
     }
     void read(const MailboxId& mailbox, std::optional<Cursor> after, ReadLimit limit,
               Done<Result<Read>> done) override {
-        answer(std::move(done), read_events(*shared_, mailbox, after, limit));
+        answer(std::move(done), mailbox, [mailbox, after, limit](StoreShared& shared) {
+            return read_events(shared, mailbox, after, limit);
+        });
     }
     void find(const MailboxId& mailbox, const AppendKey& key,
               Done<Result<std::optional<Found>>> done) override {
-        answer(std::move(done), find_event(*shared_, mailbox, key));
+        answer(std::move(done), mailbox,
+               [mailbox, key](StoreShared& shared) { return find_event(shared, mailbox, key); });
     }
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         request(MarkWork{mailbox, sequence, std::move(done)}, 0);
@@ -105,13 +128,16 @@ class Door final : public Store {
     void check(Done<Result<void>> done) override { request(CheckWork{std::move(done)}, 0); }
 
     void user(const MailboxId& mailbox, Done<Result<UserState>> done) override {
-        answer(std::move(done), read_user(*shared_, mailbox));
+        answer(std::move(done), mailbox,
+               [mailbox](StoreShared& shared) { return read_user(shared, mailbox); });
     }
     void set_disabled(const MailboxId& mailbox, bool disabled, Done<Result<void>> done) override {
         request(DisableWork{mailbox, disabled, std::move(done)}, 0);
     }
     void devices(const MailboxId& mailbox, Done<Result<std::vector<DeviceSeen>>> done) override {
-        answer(std::move(done), read_devices(shared_->table, mailbox_key(mailbox)));
+        answer(std::move(done), mailbox, [mailbox](StoreShared& shared) {
+            return read_devices(shared.table, mailbox_key(mailbox));
+        });
     }
     void forget_device(const MailboxId& mailbox, const DeviceId& device,
                        Done<Result<bool>> done) override {
@@ -122,13 +148,17 @@ class Door final : public Store {
     }
     void list(const ApplicationKey& application, const UserId& after, std::size_t count,
               Done<Result<std::vector<UserId>>> done) override {
-        answer(std::move(done), list_users(shared_->table, application, after, count));
+        answer(std::move(done), MailboxId{application, after},
+               [application, after, count](StoreShared& shared) {
+                   return list_users(shared.table, application, after, count);
+               });
     }
 
     Wakes& wakes() override { return *shared_->wakes; }
     const Epoch& epoch() const override { return shared_->epoch; }
     WallTime now() const override { return shared_->now(); }
     std::chrono::seconds dedupe_horizon() const override { return shared_->horizon; }
+    std::optional<std::string> trouble() const override { return shared_->trouble(); }
 
   private:
     void post(Task task) {
@@ -139,12 +169,17 @@ class Door final : public Store {
         });
     }
 
-    // What was read, in a later turn. An error of the engine is a passing fault to those who ask;
-    // the log has its words.
-    template <typename T>
-    void answer(Done<Result<T>> done, Result<T> result) {
+    // What `read` finds, in a later turn. An error of the engine is a passing fault to those who
+    // ask; the log has its words.
+    template <typename T, typename Reading>
+    void answer(Done<Result<T>> done, const MailboxId& mailbox, Reading read) {
+        Result<T> result = read(*shared_);
         if (!result) {
-            shared_->log.error("store.unreadable", {{"error", result.error().description}});
+            shared_->damage.note(name_of(mailbox_key(mailbox)), result.error(),
+                                 [shared = shared_.get(), read]() -> Result<void> {
+                                     PARLEY_CHECK(read(*shared));
+                                     return {};
+                                 });
             result =
                 unexpected(make_error(ErrorCode::server_error, "the mailbox store cannot be read"));
         }
@@ -223,8 +258,10 @@ class LogStoreOnTable final : public LogStore {
             }
         });
     }
+    StoreStatus status() const override { return shared_->status(); }
     void write_metrics(MetricsText& text, Instant now) const override {
         shared_->metrics.write(text, now);
+        write(shared_->status(), shared_->retention, text);
         text.gauge(
             "parley_store_waiting_requests", "Requests that wait for the store's writer.",
             static_cast<std::int64_t>(shared_->waiting_requests.load(std::memory_order_relaxed)));

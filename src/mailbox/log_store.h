@@ -28,6 +28,18 @@ struct LogStoreOptions {
     UniqueFunction<void(const Error&)> on_fatal;
 };
 
+// What a LogStore says of itself, for metrics.
+struct StoreStatus {
+    std::optional<std::string> trouble;  // Store::trouble()
+    std::uint64_t failed_reads = 0;      // ever
+    std::optional<Error> refusing;       // why commits are refused now (no room, for one)
+    std::uint64_t refused_commits = 0;   // ever
+    std::uint64_t waiting_requests = 0;  // for the writer
+    std::uint64_t waiting_bytes = 0;
+    WallTime expired{};  // events stored before may be gone
+    TableNumbers table;
+};
+
 // A mailbox::Store over any Table: keys, sequences, group commit, marks, retention, epochs, the
 // guarded clock (R17). Its writer lives on `loop` (a thread of its own in parleyd): it gathers the
 // appends of all doors, and commits all that waits as one batch while the next gathers.
@@ -50,6 +62,8 @@ class LogStore {
     virtual void confirm_clock() = 0;
     // What it counts. `now` is of a loop with the same clock. Any thread.
     virtual void write_metrics(MetricsText& text, Instant now) const = 0;
+    // Any thread; asks the engine and the file system.
+    virtual StoreStatus status() const = 0;
 };
 
 }  // namespace parley::mailbox

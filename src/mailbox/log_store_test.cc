@@ -1,6 +1,8 @@
 // LogStore itself, beyond the contract of every store: batches, refusals, bounds, ends.
 #include "mailbox/log_store.h"
 
+#include "mailbox/records.h"
+
 #include "mailbox/testing/memory_world.h"
 
 namespace parley::mailbox {
@@ -237,6 +239,63 @@ TEST_F(LogStoreTest, AnswersEveryCallWhicheverReadingFails) {
         EXPECT_EQ(answered, 7) << "reading " << n;
         EXPECT_FALSE(world_.fatal().has_value());
     }
+}
+
+// A bad block stops those whose records it holds, and nobody else.
+TEST_F(LogStoreTest, StoresForTheOthersWhileAKeyCannotBeRead) {
+    call_.append({incoming("alice", "1"), incoming("bob", "1")});
+    const MailboxKey bob = mailbox_key(mailbox_of("bob"));
+    const Bytes key = append_key(bob, incoming("bob", "2").key);
+    world_.table().damage(Space::keys, key);
+    append({incoming("bob", "2")});
+    append({incoming("alice", "2")});
+    settle();
+    ASSERT_EQ(answers_.size(), 2u);
+    EXPECT_EQ(answers_[0][0].outcome, Outcome::busy);
+    EXPECT_EQ(answers_[1][0].outcome, Outcome::stored);
+    world_.table().repair();
+    EXPECT_EQ(call_.append(incoming("bob", "2")).outcome, Outcome::stored);
+}
+
+TEST_F(LogStoreTest, SaysOnceWhatCannotBeReadAndThatItCanAgain) {
+    const Appended event = call_.append(incoming("bob", "k"));
+    EXPECT_FALSE(world_.door().trouble().has_value());
+    world_.table().damage(Space::events,
+                          event_key(mailbox_key(mailbox_of("bob")), event.sequence.value()));
+    std::size_t failed = 0;
+    for (int i = 0; i < 10; ++i) {
+        world_.door().read(mailbox_of("bob"), std::nullopt, {},
+                           [&](const Result<Read>& read) { failed += read ? 0 : 1; });
+    }
+    settle();
+    EXPECT_EQ(failed, 10u);
+    EXPECT_EQ(world_.logged("store.unreadable"), 1u);
+    ASSERT_TRUE(world_.door().trouble().has_value());
+    EXPECT_EQ(world_.store().status().failed_reads, 10u);
+    world_.advance(2min);
+    EXPECT_TRUE(world_.door().trouble().has_value());
+    world_.table().repair();
+    world_.advance(2min);
+    EXPECT_FALSE(world_.door().trouble().has_value());
+    EXPECT_EQ(world_.logged("store.unreadable"), 1u);
+    EXPECT_EQ(world_.logged("store.readable"), 1u);
+}
+
+TEST_F(LogStoreTest, SaysOnceThatCommitsAreRefusedAndThatTheyAreTakenAgain) {
+    world_.table().set_full(true);
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_EQ(call_.append(incoming("bob", "k")).outcome, Outcome::busy);
+    }
+    EXPECT_EQ(world_.logged("store.refused"), 1u);
+    EXPECT_TRUE(world_.store().status().refusing.has_value());
+    EXPECT_GE(world_.store().status().refused_commits, 10u);
+    world_.table().set_full(false);
+    // Without anyone who asks.
+    world_.advance(10s);
+    EXPECT_FALSE(world_.store().status().refusing.has_value());
+    EXPECT_EQ(call_.append(incoming("bob", "k")).outcome, Outcome::stored);
+    EXPECT_EQ(world_.logged("store.refused"), 1u);
+    EXPECT_EQ(world_.logged("store.accepts"), 1u);
 }
 
 TEST_F(LogStoreTest, LeavesARestOfTheWorldAloneWhereOneMailboxIsDamaged) {

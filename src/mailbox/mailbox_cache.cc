@@ -6,7 +6,25 @@
 
 namespace parley::mailbox {
 
-Result<void> MailboxCache::load(const std::vector<const MailboxId*>& ids, WallTime expired) {
+namespace {
+
+Result<MailboxState> load_state(Table& table, const MailboxId& id,
+                                const std::optional<Bytes>& value, WallTime expired) {
+    MailboxState state;
+    state.id = id;
+    state.key = mailbox_key(id);
+    if (value) {
+        PARLEY_TRY(state.record, decode_user(*value));
+        PARLEY_TRY(const auto last, last_event(table, state.key));
+        PARLEY_TRY(state.position, position_of(state.record, last, expired));
+        state.recorded = true;
+    }
+    return state;
+}
+
+}  // namespace
+
+void MailboxCache::load(const std::vector<const MailboxId*>& ids, WallTime expired) {
     std::vector<const MailboxId*> missing;
     std::vector<Bytes> keys;
     for (const MailboxId* id : ids) {
@@ -16,35 +34,30 @@ Result<void> MailboxCache::load(const std::vector<const MailboxId*>& ids, WallTi
         }
     }
     if (missing.empty()) {
-        return {};
+        return;
     }
-    PARLEY_TRY(const auto values, table_.get_many(Space::state, keys));
+    const auto values = get_readable(table_, damage_, Space::state, keys);
     for (std::size_t i = 0; i < missing.size(); ++i) {
         // The same mailbox may be named twice.
-        if (index_.contains(*missing[i])) {
-            continue;
-        }
-        if (auto added = add(*missing[i], values[i], expired); !added) {
-            log_.error("store.mailbox_unreadable", {{"error", added.error().description}});
+        if (values[i] && !index_.contains(*missing[i])) {
+            add(*missing[i], *values[i], expired);
         }
     }
-    return {};
 }
 
-Result<void> MailboxCache::add(const MailboxId& id, const std::optional<Bytes>& value,
-                               WallTime expired) {
-    MailboxState state;
-    state.id = id;
-    state.key = mailbox_key(id);
-    if (value) {
-        PARLEY_TRY(state.record, decode_user(*value));
-        PARLEY_TRY(const auto last, last_event(table_, state.key));
-        PARLEY_TRY(state.position, position_of(state.record, last, expired));
-        state.recorded = true;
+void MailboxCache::add(const MailboxId& id, const std::optional<Bytes>& value, WallTime expired) {
+    Result<MailboxState> state = load_state(table_, id, value, expired);
+    if (!state) {
+        damage_.note(name_of(mailbox_key(id)), state.error(),
+                     [this, id, expired]() -> Result<void> {
+                         PARLEY_TRY(const auto again, table_.get(Space::state, user_key(id)));
+                         PARLEY_CHECK(load_state(table_, id, again, expired));
+                         return {};
+                     });
+        return;
     }
-    states_.push_front(std::move(state));
+    states_.push_front(std::move(*state));
     index_.emplace(id, states_.begin());
-    return {};
 }
 
 MailboxState* MailboxCache::find(const MailboxId& id) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "mailbox/damage.h"
 #include "mailbox/reader.h"
 
 #include <list>
@@ -28,13 +29,13 @@ struct MailboxState {
 // valid until trim(), forget() or clear.
 class MailboxCache {
   public:
-    MailboxCache(Table& table, const Logger& log, std::size_t most)
-        : table_(table), log_(log), most_(most) {}
+    MailboxCache(Table& table, Damage& damage, std::size_t most)
+        : table_(table), damage_(damage), most_(most) {}
 
     // Makes sure that all these are at hand, with one lookup for those that are not. A mailbox
-    // whose records are damaged is left out and logged. Errors: the table cannot be read.
-    Result<void> load(const std::vector<const MailboxId*>& ids, WallTime expired);
-    // Nothing: not loaded, or damaged.
+    // whose records cannot be read is left out and noted as damage.
+    void load(const std::vector<const MailboxId*>& ids, WallTime expired);
+    // Nothing: not loaded, or not readable.
     MailboxState* find(const MailboxId& id);
     // What was written of it did not become durable: read again next time.
     void forget(const MailboxId& id);
@@ -43,10 +44,10 @@ class MailboxCache {
 
   private:
     using States = std::list<MailboxState>;
-    Result<void> add(const MailboxId& id, const std::optional<Bytes>& value, WallTime expired);
+    void add(const MailboxId& id, const std::optional<Bytes>& value, WallTime expired);
 
     Table& table_;
-    Logger log_;
+    Damage& damage_;
     std::size_t most_;
     States states_;  // used last first
     std::unordered_map<MailboxId, States::iterator> index_;

@@ -16,13 +16,14 @@ class MailboxCacheTest : public testing::Test {
         for (const MailboxId& one : users) {
             ids.push_back(&one);
         }
-        ASSERT_TRUE(cache_.load(ids, {}).has_value());
+        cache_.load(ids, {});
     }
 
     io::ManualLoop loop_;
     MemoryDisk disk_;
     MemoryTable table_{disk_, loop_};
-    MailboxCache cache_{table_, Logger(null_log()), 2};
+    Damage damage_{Logger(null_log())};
+    MailboxCache cache_{table_, damage_, 2};
 };
 
 TEST_F(MailboxCacheTest, KeepsTheStatesUsedLast) {
@@ -52,11 +53,17 @@ TEST_F(MailboxCacheTest, ReadsAgainWhatWasForgotten) {
     EXPECT_FALSE(cache_.find(user("a"))->record.exists);
 }
 
-TEST_F(MailboxCacheTest, SaysWhenTheTableCannotBeRead) {
-    table_.fail_read(1);
-    const MailboxId one = user("a");
-    EXPECT_FALSE(cache_.load({&one}, {}).has_value());
-    EXPECT_EQ(cache_.find(one), nullptr);
+TEST_F(MailboxCacheTest, LeavesOutWhatCannotBeReadAndNotesIt) {
+    table_.damage(Space::state, user_key(user("a")));
+    load({user("a"), user("b")});
+    EXPECT_EQ(cache_.find(user("a")), nullptr);
+    EXPECT_NE(cache_.find(user("b")), nullptr);
+    EXPECT_TRUE(damage_.first().has_value());
+    table_.repair();
+    load({user("a")});
+    EXPECT_NE(cache_.find(user("a")), nullptr);
+    damage_.look_again();
+    EXPECT_FALSE(damage_.first().has_value());
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include "base/assert.h"
 #include "base/try.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 namespace parley::mailbox {
@@ -56,8 +58,21 @@ Result<void> MemoryTable::count_read() {
     return {};
 }
 
+Result<void> MemoryTable::check_damage(Space space, std::string_view from,
+                                       std::string_view last) const {
+    for (const auto& [where, key] : damaged_) {
+        if (where == space && from <= key && key <= last) {
+            return unexpected(make_error(ErrorCode::store_failed,
+                                         "the table in memory has a damaged key in space " +
+                                             std::to_string(MemoryDisk::index(space))));
+        }
+    }
+    return {};
+}
+
 Result<std::optional<Bytes>> MemoryTable::get(Space space, std::string_view key) {
     PARLEY_CHECK(count_read());
+    PARLEY_CHECK(check_damage(space, key, key));
     const auto& contents = disk_.spaces_[MemoryDisk::index(space)];
     const auto found = contents.find(key);
     if (found == contents.end()) {
@@ -73,6 +88,7 @@ Result<std::vector<std::optional<Bytes>>> MemoryTable::get_many(Space space,
     std::vector<std::optional<Bytes>> values;
     values.reserve(keys.size());
     for (const Bytes& key : keys) {
+        PARLEY_CHECK(check_damage(space, key, key));
         const auto found = contents.find(key);
         values.push_back(found == contents.end() ? std::nullopt
                                                  : std::optional(found->second.bytes));
@@ -104,6 +120,10 @@ Result<std::vector<Entry>> MemoryTable::scan(Space space, const ScanOptions& opt
     } else {
         for (auto at = begin; at != end && take(*at); ++at) {
         }
+    }
+    if (!entries.empty()) {
+        const auto [first, last] = std::minmax(entries.front().key, entries.back().key);
+        PARLEY_CHECK(check_damage(space, first, last));
     }
     return entries;
 }

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
 
 namespace parley::mailbox {
 
@@ -63,6 +65,9 @@ class MemoryTable final : public Table {
     // apart.
     void fail_commit(std::size_t n, Failure failure);
     void fail_read(std::size_t n);
+    // From now on this key, and every range that holds it, cannot be read, as with a bad block.
+    void damage(Space space, Bytes key) { damaged_.emplace(space, std::move(key)); }
+    void repair() { damaged_.clear(); }
     // While set, every commit is refused like on a full disk.
     void set_full(bool full) { full_ = full; }
     // From now on no commit comes back, like on a disk that hangs, until go_on().
@@ -93,6 +98,7 @@ class MemoryTable final : public Table {
         std::optional<Failure> failure;
     };
     Result<void> count_read();
+    Result<void> check_damage(Space space, std::string_view from, std::string_view last) const;
     void finish_commit();
 
     MemoryDisk& disk_;
@@ -107,6 +113,7 @@ class MemoryTable final : public Table {
     bool full_ = false;
     bool hangs_ = false;
     bool waits_for_go_on_ = false;  // the commit under way is due
+    std::set<std::pair<Space, Bytes>> damaged_;
     std::optional<UnderWay> under_way_;
     io::Timer timer_;
 };

@@ -105,6 +105,30 @@ Result<Position> position_of(const UserRecord& record, const std::optional<Entry
     return position;
 }
 
+std::vector<std::optional<std::optional<Bytes>>> get_readable(Table& table, Damage& damage,
+                                                              Space space,
+                                                              const std::vector<Bytes>& keys) {
+    std::vector<std::optional<std::optional<Bytes>>> readable(keys.size());
+    if (auto values = table.get_many(space, keys)) {
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            readable[i].emplace(std::move((*values)[i]));
+        }
+        return readable;
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        auto value = table.get(space, keys[i]);
+        if (value) {
+            readable[i].emplace(std::move(*value));
+        } else {
+            damage.note("", value.error(), [&table, space, key = keys[i]]() -> Result<void> {
+                PARLEY_CHECK(table.get(space, key));
+                return {};
+            });
+        }
+    }
+    return readable;
+}
+
 Result<std::optional<UserRecord>> load_user(Table& table, const MailboxId& id) {
     PARLEY_TRY(const auto value, table.get(Space::state, user_key(id)));
     if (!value) {
@@ -154,6 +178,27 @@ Result<std::optional<std::uint64_t>> first_since(Table& table, const MailboxKey&
         }
     }
     return found;
+}
+
+Result<Floor> find_floor(Table& table, const MailboxKey& mailbox, std::uint64_t last,
+                         std::uint64_t mark, WallTime cutoff) {
+    Floor floor;
+    PARLEY_TRY(const auto first, first_since(table, mailbox, 1, last, cutoff));
+    if (first) {
+        PARLEY_TRY(const auto value, table.get(Space::events, event_key(mailbox, *first)));
+        if (value) {
+            PARLEY_TRY(const EventRecord event, decode_event(*value));
+            floor.incoming_before = event.incoming_before;
+            floor.bytes_before = event.bytes_before;
+            floor.retained = true;
+        }
+    }
+    PARLEY_TRY(const auto marked, last_event(table, mailbox, mark));
+    if (marked) {
+        PARLEY_TRY(const EventRecord event, decode_event(marked->value));
+        floor.marked_incoming = event.incoming_after();
+    }
+    return floor;
 }
 
 Result<Head> read_head(StoreShared& shared, const MailboxId& id) {

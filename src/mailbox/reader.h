@@ -23,6 +23,13 @@ struct Position {
 Result<Position> position_of(const UserRecord& record, const std::optional<Entry>& last_event,
                              WallTime expired);
 
+// What lies at each key. One lookup for all; where that fails, one for each, and what still cannot
+// be read is noted as damage and left out (nullopt), so that one bad block stops only those whose
+// records it holds.
+std::vector<std::optional<std::optional<Bytes>>> get_readable(Table& table, Damage& damage,
+                                                              Space space,
+                                                              const std::vector<Bytes>& keys);
+
 // The user's record and the mailbox's last event, if there are any.
 Result<std::optional<UserRecord>> load_user(Table& table, const MailboxId& id);
 Result<std::optional<Entry>> last_event(Table& table, const MailboxKey& mailbox,
@@ -34,6 +41,16 @@ Result<std::optional<Entry>> last_event(Table& table, const MailboxKey& mailbox,
 Result<std::optional<std::uint64_t>> first_since(Table& table, const MailboxKey& mailbox,
                                                  std::uint64_t from, std::uint64_t last,
                                                  WallTime cutoff);
+
+// Where the counters of what is retained and of what is marked begin (spec/storage.md, "Counters").
+struct Floor {
+    bool retained = false;  // there is an event since the cutoff; before it:
+    std::uint64_t incoming_before = 0;
+    std::uint64_t bytes_before = 0;
+    std::uint64_t marked_incoming = 0;  // up to the last event not above the mark
+};
+Result<Floor> find_floor(Table& table, const MailboxKey& mailbox, std::uint64_t last,
+                         std::uint64_t mark, WallTime cutoff);
 
 Result<Head> read_head(StoreShared& shared, const MailboxId& id);
 Result<Read> read_events(StoreShared& shared, const MailboxId& id,

@@ -142,6 +142,16 @@ MailboxKey mailbox_key(const MailboxId& id) {
     return key;
 }
 
+std::string name_of(const MailboxKey& mailbox) {
+    constexpr char kHex[] = "0123456789abcdef";
+    std::string name;
+    for (const char byte : mailbox) {
+        name.push_back(kHex[static_cast<unsigned char>(byte) >> 4]);
+        name.push_back(kHex[static_cast<unsigned char>(byte) & 15]);
+    }
+    return name;
+}
+
 Bytes clock_key() {
     return Bytes(1, kClockPrefix);
 }
@@ -188,6 +198,10 @@ KeyRange users_after(const ApplicationKey& application, const UserId& after) {
     return range;
 }
 
+KeyRange all_users() {
+    return keys_with_prefix(Bytes(1, kUserPrefix));
+}
+
 KeyRange devices_of(const MailboxKey& mailbox) {
     return keys_with_prefix(device_prefix(mailbox));
 }
@@ -206,6 +220,15 @@ KeyRange bodies_before(std::uint32_t day) {
     put_be(range.from, 0, 4);
     put_be(range.to, day, 4);
     return range;
+}
+
+Result<MailboxId> id_of_user(std::string_view user_key) {
+    const std::size_t end = user_key.find('\0');
+    if (user_key.size() < 2 || user_key.front() != kUserPrefix || end == std::string_view::npos) {
+        return unexpected(corrupt("the key of a user"));
+    }
+    return MailboxId{ApplicationKey(std::string(user_key.substr(1, end - 1))),
+                     UserId(std::string(user_key.substr(end + 1)))};
 }
 
 Result<UserId> user_of(std::string_view key, const ApplicationKey& application) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 // What LogStore writes into a Table, byte by byte: spec/storage.md. Pure; decoding never trusts
@@ -22,6 +23,8 @@ inline constexpr std::uint64_t kStorageFormat = 1;
 // short and of one length.
 using MailboxKey = std::array<char, 16>;
 MailboxKey mailbox_key(const MailboxId& id);
+// What logs and `parleyd verify` call it: the key in hexadecimal.
+std::string name_of(const MailboxKey& mailbox);
 
 // ---- keys
 Bytes clock_key();
@@ -40,6 +43,8 @@ struct KeyRange {
 KeyRange keys_with_prefix(Bytes prefix);
 // The users of an application after `after`.
 KeyRange users_after(const ApplicationKey& application, const UserId& after);
+// Of all applications.
+KeyRange all_users();
 KeyRange devices_of(const MailboxKey& mailbox);
 KeyRange events_of(const MailboxKey& mailbox);
 // Events with first <= sequence <= last.
@@ -48,6 +53,7 @@ KeyRange append_keys_of(const MailboxKey& mailbox);
 KeyRange bodies_before(std::uint32_t day);
 
 // What is left of a key that lies in its range.
+Result<MailboxId> id_of_user(std::string_view user_key);
 Result<UserId> user_of(std::string_view key, const ApplicationKey& application);
 Result<DeviceId> device_of(std::string_view key);
 Result<std::uint64_t> sequence_of(std::string_view event_key);

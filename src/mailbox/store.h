@@ -191,6 +191,9 @@ class Store {
     virtual WallTime now() const = 0;
     // A key is remembered at least this long.
     virtual std::chrono::seconds dedupe_horizon() const = 0;
+    // What an operator has to see to: a file or record that cannot be read, and how to go on. One
+    // line. None: all is well as far as is known. At once, without a look at the disk; any thread.
+    virtual std::optional<std::string> trouble() const = 0;
 };
 
 }  // namespace parley::mailbox

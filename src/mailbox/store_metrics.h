@@ -3,7 +3,11 @@
 #include "base/metrics.h"
 #include "base/prometheus.h"
 
+#include <chrono>
+
 namespace parley::mailbox {
+
+struct StoreStatus;
 
 // What a LogStore's writer counts. Written on the store's loop, read from any thread.
 struct StoreMetrics {
@@ -18,5 +22,8 @@ struct StoreMetrics {
     // `now` is of a loop with the same clock as the store's.
     void write(MetricsText& text, Instant now) const;
 };
+
+// What the store and its engine say of themselves.
+void write(const StoreStatus& status, std::chrono::seconds retention, MetricsText& text);
 
 }  // namespace parley::mailbox

@@ -71,6 +71,19 @@ struct ScanOptions {
         4 * 1024 * 1024;  // of keys and values; at least one entry is returned where there is one
 };
 
+// What an engine says of its room, for metrics. 0: nothing, or not known to this engine.
+struct TableNumbers {
+    std::uint64_t table_bytes = 0;       // of its tables on disk
+    std::uint64_t log_bytes = 0;         // of its write-ahead log
+    std::uint64_t memory_bytes = 0;      // written and durable, and not yet in tables
+    std::uint64_t compaction_bytes = 0;  // that the compactions which wait will read
+    std::uint64_t expired_bytes = 0;     // of tables that may hold what has expired
+    WallTime oldest_event{};             // no event was stored before; within a table's age
+    std::uint64_t free_bytes = 0;        // that the file system has left
+    std::uint64_t background_errors = 0;
+    bool stalled = false;  // it takes no writes until its own work has caught up
+};
+
 // What an embedded engine must do, and no more: ordered keys, and batches that are durable before
 // they are said to be. LogStore (log_store.h) makes a mailbox::Store of it. The conformance suite
 // in testing/table_conformance.h holds for every engine.
@@ -103,6 +116,11 @@ class Table {
     virtual const Epoch& epoch() const = 0;
     // Copies a consistent state into a new folder while the table is in use. Any thread; blocks.
     virtual Result<void> backup(const std::string& folder) = 0;
+    // Any thread; cheap enough for once a second.
+    virtual TableNumbers numbers() const { return {}; }
+    // What is wrong with it that no reading or commit tells: a compaction met a damaged file, for
+    // one. One line that names the file. Any thread.
+    virtual std::optional<std::string> trouble() const { return std::nullopt; }
 };
 
 }  // namespace parley::mailbox

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/clock.h"
 #include "io/loop.h"
+#include "mailbox/damage.h"
 #include "mailbox/log_store.h"
 #include "mailbox/store.h"
 #include "mailbox/store_metrics.h"
@@ -103,6 +104,8 @@ struct StoreShared {
     std::chrono::seconds horizon{};
     Epoch epoch;
     std::unique_ptr<Wakes> wakes = make_local_wakes();
+    Damage damage{log};
+    Refusals refusals{log};
 
     // The store's time as far as it was ever told, in milliseconds.
     std::atomic<std::int64_t> told_ms = 0;
@@ -118,6 +121,8 @@ struct StoreShared {
 
     // Any thread. Never goes backwards.
     WallTime now();
+    std::optional<std::string> trouble() const;
+    StoreStatus status() const;
     WallTime expired() const {
         return wall_time_from_ms(expired_ms.load(std::memory_order_acquire));
     }

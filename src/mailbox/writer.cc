@@ -12,10 +12,6 @@ constexpr std::size_t kMarksPerBatch = 4096;
 constexpr std::int64_t kWallEndUs = 8'000'000'000'000'000;
 constexpr auto kHousekeepingPause = std::chrono::seconds(5);
 
-Error refused(std::string description) {
-    return make_error(ErrorCode::server_error, std::move(description));
-}
-
 // How far the appends that are left fit a batch that holds `count` appends and `bytes` already.
 struct Stretch {
     std::size_t end = 0;
@@ -47,7 +43,7 @@ Writer::Writer(std::shared_ptr<StoreShared> shared, LogStoreOptions options,
                std::optional<ClockRecord> clock)
     : shared_(std::move(shared)),
       options_(std::move(options)),
-      cache_(shared_->table, shared_->log, kStoreCachedMailboxes),
+      cache_(shared_->table, shared_->damage, kStoreCachedMailboxes),
       clock_(clock ? std::optional(clock->time) : std::nullopt,
              clock ? clock->held_since : std::nullopt, shared_->clock.now(), shared_->loop.now()),
       stored_clock_(clock.value_or(ClockRecord{})),
@@ -149,17 +145,9 @@ void Writer::start_batch() {
     for (Work& mark : flight.marks) {
         marks.push_back(&mark);
     }
-    Result<void> built = flight.batch->add(steps);
-    if (built) {
-        built = flight.batch->mark(marks);
-    }
+    flight.batch->add(steps);
+    flight.batch->mark(marks);
     committing_ = true;
-    if (!built) {
-        shared_->log.error("store.unreadable", {{"error", built.error().description}});
-        flight.unread = true;
-        finish_batch(std::move(flight), unexpected(refused("the mailbox store cannot be read")));
-        return;
-    }
     flight.batch->close();
     add_housekeeping(flight);
     if (flight.batch->commit.empty()) {
@@ -167,6 +155,7 @@ void Writer::start_batch() {
         return;
     }
     Commit commit = std::move(flight.batch->commit);
+    flight.committed = true;
     flight.began = shared_->loop.now();
     for (const Put& put : commit.puts) {
         flight.bytes += put.key.size() + put.value.size();
@@ -266,10 +255,14 @@ void Writer::finish_batch(Flight flight, const Result<void>& outcome) {
             }
             return;
         }
-        shared_->log.warn("store.refused", {{"error", error->description}});
+        shared_->refusals.refused(*error, shared_->loop.now());
         housekeeping_after_ = shared_->loop.now() + kHousekeepingPause;
-    } else if (flight.clock) {
-        adopt_clock(*flight.clock);
+        arm_tick();
+    } else if (flight.committed) {
+        shared_->refusals.taken(shared_->loop.now());
+        if (flight.clock) {
+            adopt_clock(*flight.clock);
+        }
     }
     answer_works(flight, error);
     // The two posts that a loop gets stand close together, so that what they lead to is usually one
@@ -282,7 +275,7 @@ void Writer::finish_batch(Flight flight, const Result<void>& outcome) {
 void Writer::answer_works(Flight& flight, const std::optional<Error>& error) {
     const auto error_of = [&](const Work& work) {
         std::optional<Error> failure = flight.batch->failure(work);
-        const bool needed = flight.unread || flight.batch->depends_on_commit(work);
+        const bool needed = flight.batch->depends_on_commit(work);
         return !failure && needed ? error : failure;
     };
     for (Work& mark : flight.marks) {

@@ -36,7 +36,7 @@ class Writer {
         std::vector<Work> marks;
         std::vector<Work> checks;
         std::optional<ClockRecord> clock;
-        bool unread = false;  // it could not even be built
+        bool committed = false;  // there was something to write
     };
     struct Replies {
         Line line;

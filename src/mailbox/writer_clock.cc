@@ -22,12 +22,17 @@ std::chrono::seconds expire_every(std::chrono::seconds retention) {
 }  // namespace
 
 void Writer::arm_tick() {
-    tick_timer_ =
-        shared_->loop.call_at(shared_->loop.now() + tick_every(shared_->retention), [this] {
-            update_clock();
-            arm_tick();
-            advance();
-        });
+    Instant when = shared_->loop.now() + tick_every(shared_->retention);
+    if (shared_->refusals.now() && housekeeping_after_ > shared_->loop.now()) {
+        // Whether there is room again is found out without waiting for someone to ask.
+        when = std::min(when, housekeeping_after_);
+    }
+    tick_timer_ = shared_->loop.call_at(when, [this] {
+        update_clock();
+        shared_->damage.look_again();
+        arm_tick();
+        advance();
+    });
 }
 
 void Writer::update_clock() {
@@ -68,7 +73,8 @@ bool Writer::housekeeping_due() const {
         return false;
     }
     const WallTime now = clock_.value();
-    return !clock_stored_ || confirmed_ || now - stored_clock_.time >= kClockWrittenIdle ||
+    return !clock_stored_ || confirmed_ || shared_->refusals.now() ||
+           now - stored_clock_.time >= kClockWrittenIdle ||
            now - shared_->retention - stored_clock_.expired >= expire_every(shared_->retention);
 }
 

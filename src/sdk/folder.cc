@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,20 @@ Error cannot_make(const std::string& path, int why) {
         "the folder of the local store " + path + " cannot be made: " + std::strerror(why));
 }
 
+// Else a power cut takes the new name, and the store in the folder with it. A parent that may not
+// be read, or a file system that cannot do it, is no reason to fail.
+void sync_parent(const std::string& path) {
+    const std::size_t slash = path.find_last_of('/', path.find_last_not_of('/'));
+    const std::string parent = slash == std::string::npos ? "."
+                               : slash == 0               ? "/"
+                                                          : path.substr(0, slash);
+    const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0) {
+        ::fsync(folder);
+        ::close(folder);
+    }
+}
+
 }  // namespace
 
 Result<void> make_folder(const std::string& folder) {
@@ -30,6 +45,7 @@ Result<void> make_folder(const std::string& folder) {
         }
         const std::string path = folder.substr(0, end);
         if (::mkdir(path.c_str(), 0700) == 0) {
+            sync_parent(path);
             continue;
         }
         const int why = errno;

@@ -76,6 +76,12 @@ void HttpSide::find_out(Readiness::Done done) {
     if (common.metrics()[Metric::batches_waiting] > 0) {
         return done(Reason{"store away", "the store takes no messages now", true});
     }
+    if (const auto trouble = loop_.store().trouble()) {
+        return done(Reason{"store damaged", *trouble, false});
+    }
+    if (common.metrics()[Metric::events_stopped] > 0) {
+        return done(Reason{"store damaged", "a mailbox cannot be read; the log says which", true});
+    }
     loop_.readiness().check(std::move(done));
 }
 

@@ -59,6 +59,8 @@ constexpr std::array<Description, kMetrics> kDescriptions{{
     {kCounter, "parley_events_delivered_total", "path=\"read\"", ""},
     {kCounter, "parley_reads_total", "", "Reads of mailboxes for sessions."},
     {kCounter, "parley_read_failures_total", "", "Reads of mailboxes that failed."},
+    {kGauge, "parley_sessions_stopped", "",
+     "Sessions whose events wait because their mailbox cannot be read."},
     {kCounter, "parley_acknowledgements_total", "", "Acknowledgements of events."},
     {kCounter, "parley_receipts_total", "result=\"stored\"",
      "Receipts for senders: stored, or refused because the sender is gone."},

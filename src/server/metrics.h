@@ -47,6 +47,7 @@ enum class Metric : std::uint8_t {
     told_read,
     reads,
     read_failures,
+    events_stopped,  // now: sessions whose mailbox cannot be read on
     acknowledgements,
     receipts_appended,
     receipts_refused,

@@ -1,3 +1,4 @@
+#include "mailbox/records.h"
 #include "server/readiness.h"
 #include "server/testing/test_server.h"
 
@@ -384,6 +385,56 @@ TEST_F(NodeTest, EndsASessionWhoseMailboxCannotBeRead) {
     EXPECT_EQ(bob.heard(), "hello");
 }
 
+// R19: nothing is skipped, and the session is kept for all else.
+TEST_F(NodeTest, StopsOnlyTheEventsOfAMailboxThatCannotBeReadAndGoesOnByItself) {
+    server.open(alice);
+    server.open(bob);
+    server.submit(alice, make_submit("m1", {"bob"}));
+    bob.cut();
+    server.submit(alice, make_submit("m2", {"bob"}));
+    server.submit(alice, make_submit("m3", {"bob"}));
+    const mailbox::MailboxKey mailbox = mailbox::mailbox_key({kTestApplication, UserId("bob")});
+    std::vector<mailbox::Entry> events;
+    {
+        mailbox::KeyRange range = mailbox::events_of(mailbox);
+        events = server.table->scan(mailbox::Space::events, {range.from, range.to}).value();
+    }
+    ASSERT_EQ(events.size(), 3u);
+    server.table->damage(mailbox::Space::events, events[1].key);
+    server.open(bob);
+    server.run(60s);
+    EXPECT_FALSE(bob.goodbye);
+    EXPECT_TRUE(bob.all<wire::Incoming>().empty());
+    server.submit(bob, make_submit("m9", {"alice"}));
+    EXPECT_EQ(alice.all<wire::Incoming>().size(), 1u);
+    server.submit(alice, make_submit("m4", {"bob"}));
+    EXPECT_TRUE(bob.all<wire::Incoming>().empty());
+    server.table->repair();
+    server.run(60s);
+    EXPECT_EQ(bob.all<wire::Incoming>().size(), 3u);
+}
+
+TEST_F(NodeTest, StopsTheEventsAtOneThatIsMalformed) {
+    server.open(alice);
+    server.open(bob);
+    bob.cut();
+    server.submit(alice, make_submit("m1", {"bob"}));
+    mailbox::Append malformed{{kTestApplication, UserId("bob")},
+                              {1},
+                              mailbox::Needs::user,
+                              std::make_shared<const Bytes>("\xff\xff"),
+                              nullptr};
+    server.door->append({malformed}, [](const auto&) {});
+    server.run();
+    server.submit(alice, make_submit("m2", {"bob"}));
+    server.open(bob);
+    server.run(60s);
+    EXPECT_FALSE(bob.goodbye);
+    EXPECT_EQ(bob.all<wire::Incoming>().size(), 1u);
+    server.submit(bob, make_submit("m9", {"alice"}));
+    EXPECT_EQ(alice.all<wire::Incoming>().size(), 1u);
+}
+
 TEST_F(NodeTest, IsNotReadyWhileItDrainsOrTheStoreIsAway) {
     const auto status_of = [&](const std::string& path) {
         int status = 0;
@@ -401,6 +452,15 @@ TEST_F(NodeTest, IsNotReadyWhileItDrainsOrTheStoreIsAway) {
     EXPECT_EQ(status_of("/readyz"), 503);
     server.store.away = false;
     server.run(Readiness::kFresh);
+    EXPECT_EQ(status_of("/readyz"), 200);
+    // What cannot be read is told until it can be again.
+    const Bytes user = mailbox::user_key({kTestApplication, UserId("bob")});
+    server.table->damage(mailbox::Space::state, user);
+    server.door->user({kTestApplication, UserId("bob")}, [](const auto&) {});
+    EXPECT_EQ(status_of("/readyz"), 503);
+    server.table->repair();
+    server.run(120s);
+    EXPECT_EQ(status_of("/readyz"), 200);
     bool drained = false;
     server.node->drain([&] { drained = true; });
     EXPECT_EQ(status_of("/readyz"), 503);

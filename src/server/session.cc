@@ -115,6 +115,10 @@ void Session::wake() {
     if (phase_ != Phase::ended) {
         protocol_.tick(now);
     }
+    if (events_stopped_until_ && *events_stopped_until_ <= now) {
+        events_stopped_until_.reset();
+        pump();
+    }
     touch();
 }
 
@@ -128,6 +132,9 @@ void Session::plan_wake() {
     }
     if (linger_until_) {
         when = std::min(when, *linger_until_);
+    }
+    if (events_stopped_until_) {
+        when = std::min(when, *events_stopped_until_);
     }
     if (wakes_.plan(when)) {
         loop_.wake_at(when, number_);
@@ -377,6 +384,7 @@ void Session::leave(ErrorCode why) {
         std::exchange(lane_, nullptr)->leave();
     }
     release_hold();
+    events_go_on();
     in_flight_ = {};
     if (!std::exchange(attached_, false)) {
         return;

@@ -99,6 +99,8 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void count_session(std::int64_t count);
     void release_hold();
     bool has_room_for(wire::RenderedEvent& event, std::size_t events, std::size_t bytes) const;
+    void stop_events(Sequence at, const Error& cause);
+    void events_go_on();
     void acknowledge(Sequence sequence);
     void goodbye(const Error& error);
     // The cause is for the log, `told` for the client.
@@ -123,6 +125,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     bool touched_ = false;
     bool reading_ = false;         // the mailbox, for events
     bool reading_paused_ = false;  // the channel
+    bool events_stopped_ = false;  // the mailbox cannot be read on
     bool store_away_ = false;
     bool draining_ = false;
     bool closing_ = false;
@@ -144,8 +147,9 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     std::vector<InFlight> in_flight_;
 
     std::uint16_t close_code_ = 0;
-    std::optional<Instant> held_until_;    // over its rate
-    std::optional<Instant> linger_until_;  // ended, and what was said is not written yet
+    std::optional<Instant> held_until_;            // over its rate
+    std::optional<Instant> linger_until_;          // ended, and what was said is not written yet
+    std::optional<Instant> events_stopped_until_;  // then the mailbox is tried again
     WakePlan wakes_;
 };
 

@@ -1,4 +1,5 @@
 // What a session sends of its mailbox, and what its device acknowledges.
+#include "mailbox/records.h"
 #include "server/node_loop.h"
 #include "server/session.h"
 
@@ -8,10 +9,16 @@
 #include <utility>
 
 namespace parley::server {
+namespace {
+
+constexpr auto kReadAgainAfter = std::chrono::seconds(10);
+
+}  // namespace
 
 void Session::woken(const mailbox::Wake& wake, const std::shared_ptr<wire::RenderedEvent>& event) {
     known_head_ = std::max(known_head_, wake.event.sequence);
-    if (phase_ != Phase::live || reading_ || wake.event.sequence <= position_) {
+    if (phase_ != Phase::live || reading_ || events_stopped_until_ ||
+        wake.event.sequence <= position_) {
         return;
     }
     const auto room = protocol_.room();
@@ -39,7 +46,8 @@ bool Session::has_room_for(wire::RenderedEvent& event, std::size_t events,
 // Reads on while there is more and the window has room (R20). Backlog and live are one stream: what
 // comes meanwhile is read too.
 void Session::pump() {
-    if (phase_ != Phase::live || !messaging_ || reading_ || known_head_ <= position_) {
+    if (phase_ != Phase::live || !messaging_ || reading_ || events_stopped_until_ ||
+        known_head_ <= position_) {
         return;
     }
     const auto room = protocol_.room();
@@ -73,7 +81,7 @@ void Session::on_read(Result<mailbox::Read> read, Sequence head) {
     }
     if (!read) {
         loop_.metrics().add(Metric::read_failures);
-        return store_failed(read.error(), "the mailbox cannot be read now; try again later");
+        return stop_events(position_, read.error());
     }
     if (read->reset) {
         return goodbye(make_error(ErrorCode::mailbox_reset, "the mailbox was reset: reconnect"));
@@ -87,13 +95,16 @@ void Session::deliver(const mailbox::Read& read, Sequence head) {
     std::vector<std::shared_ptr<wire::RenderedEvent>> events;
     events.reserve(read.events.size());
     Sequence through = read.through;
+    std::optional<Error> unreadable;
+    Sequence unreadable_at;
     for (const mailbox::StoredEvent& stored : read.events) {
         const std::string_view body = stored.body ? std::string_view(*stored.body) : "";
         auto event = wire::RenderedEvent::make(stored.sequence, stored.at, *stored.bytes, body);
         if (!event) {
-            loop_.common().log.error("event.unreadable", {{"sequence", stored.sequence.value()},
-                                                          {"why", event.error().description}});
-            return goodbye(make_error(ErrorCode::server_error, "the mailbox cannot be read"));
+            through = events.empty() ? position_ : events.back()->sequence();
+            unreadable = event.error();
+            unreadable_at = stored.sequence;
+            break;
         }
         if (!has_room_for(**event, room.events, room.bytes)) {
             through = events.empty() ? position_ : events.back()->sequence();
@@ -106,6 +117,12 @@ void Session::deliver(const mailbox::Read& read, Sequence head) {
         events.push_back(std::move(*event));
     }
     const bool moved = through > position_;
+    if (unreadable) {
+        stop_events(unreadable_at, *unreadable);
+    } else if (events_stopped_) {
+        loop_.common().log.info("session.events_go_on", {{"session", number_}});
+        events_go_on();
+    }
     if (moved) {
         loop_.metrics().add(Metric::told_read, static_cast<std::int64_t>(events.size()));
         position_ = through;
@@ -117,6 +134,31 @@ void Session::deliver(const mailbox::Read& read, Sequence head) {
         known_head_ = known_head_ > head ? known_head_ : position_;
         pump();
     }
+}
+
+// What cannot be read is not skipped (R19): its mailbox gets no further, and is tried again now and
+// then. The session stays for all else.
+void Session::stop_events(Sequence at, const Error& cause) {
+    events_stopped_until_ = loop_.loop().now() + kReadAgainAfter;
+    touch();
+    if (std::exchange(events_stopped_, true)) {
+        return;
+    }
+    loop_.metrics().add(Metric::events_stopped);
+    loop_.common().log.error(
+        "session.events_stopped",
+        {{"session", number_},
+         {"mailbox", mailbox::name_of(mailbox::mailbox_key(mailbox_))},
+         {"sequence", at.value()},
+         {"why", cause.description},
+         {"advice", "parleyd verify tells what is damaged; restore a backup"}});
+}
+
+void Session::events_go_on() {
+    if (std::exchange(events_stopped_, false)) {
+        loop_.metrics().add(Metric::events_stopped, -1);
+    }
+    events_stopped_until_.reset();
 }
 
 void Session::acknowledge(Sequence sequence) {

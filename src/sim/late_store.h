@@ -75,6 +75,7 @@ class LateStore final : public mailbox::Store {
     const Epoch& epoch() const override { return inner_->epoch(); }
     WallTime now() const override { return inner_->now(); }
     std::chrono::seconds dedupe_horizon() const override { return inner_->dedupe_horizon(); }
+    std::optional<std::string> trouble() const override { return inner_->trouble(); }
 
   private:
     template <typename T>

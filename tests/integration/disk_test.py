@@ -1,11 +1,14 @@
 """parleyd on a disk that is full or fails, as docs/cli.md and wire.md, 6, describe it."""
 
 import asyncio
+import hashlib
+import os
 import resource
 import shutil
+import subprocess
 import unittest
 
-from program import SECONDS, ProgramTest
+from program import BINARY, SECONDS, ProgramTest
 from parley_json import Device  # noqa: E402
 
 
@@ -48,6 +51,218 @@ class FullDisk(ProgramTest):
             for part in ("data/store", "MiB are free", "MiB are wanted"):
                 self.assertIn(part, said)
             self.serve().end()
+
+
+class SmallDisk(ProgramTest):
+    """A file system that is really full, to the last byte, because of another process."""
+
+    def setUp(self):
+        super().setUp()
+        self.data.mkdir(mode=0o700)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs", str(self.data)],
+                                 capture_output=True, text=True)
+        if mounted.returncode != 0:
+            self.skipTest(f"a small file system cannot be mounted: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", str(self.data)], check=True)
+        (self.folder / "p.toml").write_text(
+            '[store]\nfree_space_reserve = "8MiB"\n[limits]\nsubmit_timeout = "2s"\nrate_per_second = 0\n')
+        self.ballast = self.data / "ballast"
+
+    def fill(self):
+        with open(self.ballast, "ab", buffering=0) as file:
+            for size in (1 << 20, 1 << 12, 1):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    pass
+        self.assertLess(shutil.disk_usage(self.data).free, 4096)
+
+    async def send(self, device, texts):
+        """What was accepted of these."""
+        ids = [(await device.submit(["bob"], text), text) for text in texts]
+        accepted = []
+        for message, text in ids:
+            result = await device.result(message)
+            if "error" not in result["recipients"][0]:
+                accepted.append(text)
+        return accepted
+
+    # R1, R7; wire.md, 6
+    def test_a_full_disk_stops_submissions_and_nothing_else_and_it_goes_on_by_itself(self):
+        server = self.serve("--config", "p.toml")
+        asyncio.run(self.live_through(server))
+        self.assertEqual(server.errors().count("store.refused"), 1, server.errors())
+        self.assertEqual(server.errors().count("store.accepts"), 1, server.errors())
+        self.assertEqual(server.end(), 0)
+
+    async def live_through(self, server):
+        bob, alice = Device(server, "bob", "phone"), Device(server, "alice", "phone")
+        await bob.connect()
+        await alice.connect()
+        texts = [f"before {i} " + "x" * 20_000 for i in range(200)]
+        accepted = await self.send(alice, texts)
+        self.assertEqual(accepted, texts)
+        await asyncio.to_thread(self.fill)
+        message = await alice.submit(["bob"], "while it is full")
+        error = (await alice.result(message))["recipients"][0]["error"]
+        self.assertEqual((error["code"], error["retryable"]), (1002, True))
+        await alice.until(lambda: alice.goodbye, SECONDS, "a goodbye")
+        self.assertEqual((await asyncio.to_thread(server.control, "/readyz"))[0], 503)
+        await alice.close()
+        # Who only receives stays, and so does a known device that comes back.
+        self.assertIsNone(bob.goodbye)
+        await alice.connect()
+        history = Device(server, "bob", "phone")
+        await bob.close()
+        await history.connect()
+        await history.until(lambda: len(history.incoming()) >= 200, SECONDS, "all that was accepted")
+        self.assertEqual(history.incoming(), texts)
+        for _ in range(5):
+            await asyncio.sleep(0.2)
+            self.assertEqual((await asyncio.to_thread(server.control, "/healthz"))[0], 200)
+        self.ballast.unlink()
+        accepted = await self.send_until_accepted(server, alice, message)
+        await history.until(lambda: history.incoming()[-1] == "while it is full", SECONDS, "the waiting message")
+        self.assertEqual(history.incoming(), texts + ["while it is full"])
+        await history.close()
+        await alice.close()
+
+    async def send_until_accepted(self, server, alice, message):
+        """As a client does: the same message again, in its next session."""
+        while True:
+            alice.results.clear()
+            await alice.submit(["bob"], "while it is full", message_id=message)
+            result = await alice.result(message)
+            if "error" not in result["recipients"][0]:
+                return result
+            await alice.close()
+            await alice.connect()
+
+    def test_a_stop_while_it_is_full_loses_nothing(self):
+        server = self.serve("--config", "p.toml")
+        asyncio.run(self.send_from(server, "alice", ["one", "two"]))
+        self.fill()
+        self.assertEqual(server.end(), 0)
+        self.assertIn("make room", self.refuse(4, "--config", "p.toml", "--data", "data", "--listen", "127.0.0.1:0"))
+        self.ballast.unlink()
+        server = self.serve("--config", "p.toml")
+        self.assertEqual(asyncio.run(self.receive(server, 2)), ["one", "two"])
+        self.assertEqual(server.end(), 0)
+
+    async def send_from(self, server, user, texts):
+        bob, alice = Device(server, "bob", "phone"), Device(server, user, "phone")
+        await bob.connect()
+        await bob.close()
+        await alice.connect()
+        self.assertEqual(await self.send(alice, texts), texts)
+        await alice.close()
+
+    async def receive(self, server, count):
+        bob = Device(server, "bob", "other")
+        await bob.connect()
+        await bob.until(lambda: len(bob.incoming()) >= count, SECONDS, f"{count} messages")
+        await bob.close()
+        return bob.incoming()
+
+    def test_a_backup_that_finds_no_room_leaves_nothing_half_written(self):
+        server = self.serve("--config", "p.toml")
+        asyncio.run(self.send_from(server, "alice", ["one"]))
+        self.fill()
+        done = subprocess.run([BINARY, "backup", str(self.data / "copy"), "--config", "p.toml", "--data", "data"],
+                              cwd=self.folder, text=True, capture_output=True, timeout=SECONDS)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("copy", done.stderr)
+        self.assertEqual([p.name for p in self.data.iterdir() if p.name.startswith("copy")], [])
+        self.ballast.unlink()
+        self.assertEqual(server.end(), 0)
+
+
+class BadBlock(ProgramTest):
+    def test_a_block_that_cannot_be_read_is_told_and_stops_nobody_else(self):
+        server = self.serve()
+        # The engine orders mailboxes by their hash: the first one's events lie at the beginning of the table.
+        application = server.application["applicationKey"]
+        users = sorted(("u%d" % i for i in range(3)), key=lambda user: hashlib.sha256(
+            application.encode() + b"\0" + user.encode()).digest()[:16])
+        stopped, other, sender = users
+        asyncio.run(self.fill(server, sender, [stopped, other]))
+        self.assertEqual(server.end(), 0)
+        table = max((self.data / "store" / "rocksdb").glob("*.sst"), key=lambda p: p.stat().st_size)
+        content = bytearray(table.read_bytes())
+        content[len(content) // 10] ^= 0x55
+        table.write_bytes(content)
+        server = self.serve()
+        self.assertLess(asyncio.run(self.read(server, stopped, 3)), 150)
+        self.assertEqual(asyncio.run(self.read(server, other, SECONDS)), 150)
+        status, body = server.control("/readyz")
+        self.assertEqual(status, 503)
+        self.assertIn(table.name, body)
+        self.assertEqual(server.errors().count("store.unreadable"), 1, server.errors())
+        self.assertIn(table.name, server.errors())
+        self.assertEqual(server.end(), 0)
+
+    async def fill(self, server, sender, recipients):
+        devices = [Device(server, user, "phone") for user in (*recipients, sender)]
+        for device in devices:
+            await device.connect()
+        for user in recipients:
+            for i in range(150):
+                await devices[2].submit([user], f"{i} " + os.urandom(200).hex())
+        await devices[2].until(lambda: len(devices[2].results) == 300, SECONDS, "all answers")
+        for device in devices:
+            await device.close()
+
+    async def read(self, server, user, seconds):
+        device = Device(server, user)
+        await device.connect()
+        try:
+            await device.until(lambda: len(device.incoming()) >= 150, seconds, "everything")
+        except AssertionError:
+            pass
+        self.assertIsNone(device.goodbye)
+        # Other work goes on in the same session.
+        result = await device.result(await device.submit(["u9"], "other work"))
+        self.assertEqual(result["recipients"][0]["error"]["code"], 2000)
+        count = len(device.incoming())
+        await device.close()
+        return count
+
+
+class Quota(ProgramTest):
+    # R13
+    def test_a_mailbox_over_its_quota_takes_no_more_until_it_is_acknowledged(self):
+        (self.folder / "p.toml").write_text('[limits]\nquota_pending_bytes = "64KiB"\n')
+        server = self.serve("--config", "p.toml")
+        asyncio.run(self.overfill(server))
+        self.assertEqual(server.end(), 0)
+
+    async def overfill(self, server):
+        bob, alice = Device(server, "bob", "phone"), Device(server, "alice", "phone")
+        await bob.connect()
+        await bob.close()
+        await alice.connect()
+
+        async def code_of(text):
+            result = await alice.result(await alice.submit(["bob"], text))
+            return result["recipients"][0].get("error", {}).get("code")
+        codes = [await code_of("x" * 10_000) for _ in range(10)]
+        self.assertEqual(codes[:5], [None] * 5)
+        self.assertEqual(codes[-3:], [4130] * 3)
+        self.assertIsNone(alice.goodbye)
+        await bob.connect()
+        taken = codes.count(None)
+        await bob.until(lambda: len(bob.incoming()) >= taken, SECONDS, "what was taken")
+        await alice.until(lambda: len(alice.of("delivered")) >= taken, SECONDS, "the receipts")
+        for _ in range(50):
+            if await code_of("after") is None:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            self.fail("still over the quota after everything was acknowledged")
+        await alice.close()
+        await bob.close()
 
 
 class FatalWrite(ProgramTest):

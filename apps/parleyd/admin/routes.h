@@ -3,8 +3,12 @@
 #include "admin/router.h"
 #include "application_files.h"
 #include "base/log.h"
+#include "io/loop.h"
 #include "mailbox/log_store.h"
+#include "mailbox/table.h"
 #include "server/node.h"
+
+#include <string>
 
 namespace parley::parleyd {
 
@@ -18,7 +22,15 @@ struct AdminParts {
     Logger log;
 };
 
+// For backups. All of it outlives the router.
+struct BackupParts {
+    io::Loop& loop;  // of the requests
+    mailbox::Table& table;
+    std::string data;  // the data folder
+};
+
 // What can be asked, by topic: docs/operations/administration.md.
+void add_backup_routes(AdminRouter& router, BackupParts parts);
 void add_clock_routes(AdminRouter& router, AdminParts parts);
 void add_application_routes(AdminRouter& router, AdminParts parts);
 void add_user_routes(AdminRouter& router, AdminParts parts);

@@ -52,7 +52,7 @@ std::vector<CommandSpec> all_commands() {
     std::vector<CommandSpec> all;
     for (const auto& group :
          {application_commands(), user_commands(), session_commands(), device_commands(),
-          health_commands(), trace_commands(), clock_commands()}) {
+          health_commands(), trace_commands(), backup_commands(), clock_commands()}) {
         all.insert(all.end(), group.begin(), group.end());
     }
     return all;

@@ -17,6 +17,7 @@ std::vector<CommandSpec> user_commands();
 std::vector<CommandSpec> session_commands();
 std::vector<CommandSpec> device_commands();
 std::vector<CommandSpec> clock_commands();
+std::vector<CommandSpec> backup_commands();
 std::vector<CommandSpec> health_commands();
 std::vector<CommandSpec> trace_commands();
 

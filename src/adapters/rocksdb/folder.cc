@@ -80,8 +80,12 @@ Result<void> write_durably(const std::string& folder, const std::string& path,
 Result<void> make_folder(const std::string& folder) {
     std::error_code failure;
     const std::filesystem::path path(folder);
-    if (path.has_parent_path()) {
-        std::filesystem::create_directories(path.parent_path(), failure);
+    if (std::filesystem::is_directory(path, failure)) {
+        return {};
+    }
+    const std::filesystem::path parent = path.parent_path();
+    if (!parent.empty() && parent != path) {
+        PARLEY_CHECK(make_folder(parent.string()));
     }
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
         return unexpected(system_failed(folder));
@@ -89,7 +93,8 @@ Result<void> make_folder(const std::string& folder) {
     if (!std::filesystem::is_directory(path, failure)) {
         return unexpected(failed(folder, "is not a folder"));
     }
-    return {};
+    // Else a power cut takes the name, and all that is in the folder with it.
+    return sync_folder(parent.empty() ? "." : parent.string());
 }
 
 Result<void> sync_folder(const std::string& folder) {
@@ -106,6 +111,23 @@ Result<std::uint64_t> free_bytes(const std::string& folder) {
         return unexpected(system_failed(folder));
     }
     return static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
+}
+
+std::uint64_t log_bytes(const std::string& engine_folder) {
+    std::uint64_t bytes = 0;
+    std::error_code failure;
+    std::filesystem::directory_iterator at(engine_folder, failure);
+    for (const std::filesystem::directory_iterator end; !failure && at != end;
+         at.increment(failure)) {
+        if (at->path().extension() != ".log") {
+            continue;
+        }
+        // One may go between the listing and the look at it.
+        std::error_code gone;
+        const std::uintmax_t size = at->file_size(gone);
+        bytes += gone ? 0 : size;
+    }
+    return bytes;
 }
 
 Result<Epoch> load_epoch(const std::string& folder) {

@@ -9,12 +9,15 @@
 // The files beside the engine's own. Every error names the file and what the system says of it.
 namespace parley::rocksdb {
 
-// Makes the folder and those above it, mode 0700.
+// Makes the folder and those above it, mode 0700, durably.
 Result<void> make_folder(const std::string& folder);
 // Makes names in the folder durable.
 Result<void> sync_folder(const std::string& folder);
 // Of the file system that the folder lies in, for those without privileges.
 Result<std::uint64_t> free_bytes(const std::string& folder);
+
+// Of the engine's write-ahead logs in its folder.
+std::uint64_t log_bytes(const std::string& engine_folder);
 
 // Reads FOLDER/EPOCH; where there is none, makes a new random one, durably.
 Result<Epoch> load_epoch(const std::string& folder);

@@ -2,6 +2,8 @@
 
 #include "adapters/rocksdb/commit_thread.h"
 #include "adapters/rocksdb/folder.h"
+#include "adapters/rocksdb/log_file.h"
+#include "adapters/rocksdb/trouble.h"
 #include "adapters/rocksdb/tuning.h"
 #include "base/try.h"
 
@@ -39,18 +41,29 @@ std::vector<const mailbox::Put*> in_order(const std::vector<mailbox::Put>& puts)
     return ordered;
 }
 
+// A folder that is only read gets no log of the engine.
+class NoLog final : public ::rocksdb::Logger {
+  public:
+    using ::rocksdb::Logger::Logv;
+    void Logv(const char*, va_list) override {}
+};
+
 class TableOnRocks final : public RocksTable {
   public:
-    TableOnRocks(std::string folder, const RocksTableOptions& options, Epoch epoch, FolderLock lock)
+    TableOnRocks(std::string folder, const RocksTableOptions& options, Epoch epoch,
+                 std::optional<FolderLock> lock, const Logger& log)
         : folder_(std::move(folder)),
           options_(options),
           epoch_(std::move(epoch)),
-          lock_(std::move(lock)) {}
+          lock_(std::move(lock)),
+          log_(log) {}
     TableOnRocks(const TableOnRocks&) = delete;
     TableOnRocks& operator=(const TableOnRocks&) = delete;
     ~TableOnRocks() override { close(); }
 
+    // Opens the engine, and for commits their thread.
     Result<void> start(io::Loop& loop);
+    Result<void> start_to_read() { return open_engine(true); }
 
     Result<std::optional<Bytes>> get(Space space, std::string_view key) override;
     Result<std::vector<std::optional<Bytes>>> get_many(Space space,
@@ -63,10 +76,15 @@ class TableOnRocks final : public RocksTable {
     const Epoch& epoch() const override { return epoch_; }
     Result<void> backup(const std::string& folder) override;
     Result<void> compact() override;
+    mailbox::TableNumbers numbers() const override;
+    std::optional<std::string> trouble() const override;
+    std::vector<std::string> files() const override;
 
   private:
+    Result<void> open_engine(bool to_read);
     Result<void> write(const Commit& commit);
     Result<void> check_room();
+    Result<void> check_engine();
     void close();
     ::rocksdb::ColumnFamilyHandle* family(Space space) const {
         return families_[static_cast<std::size_t>(space)];
@@ -92,7 +110,9 @@ class TableOnRocks final : public RocksTable {
     const std::string folder_;
     const RocksTableOptions options_;
     const Epoch epoch_;
-    const FolderLock lock_;
+    const std::optional<FolderLock> lock_;
+    const Logger log_;
+    const std::shared_ptr<Trouble> trouble_ = std::make_shared<Trouble>();
     ExpiryTimes expiry_{};
     std::vector<std::unique_ptr<::rocksdb::CompactionFilter>> filters_;
     std::unique_ptr<::rocksdb::DB> database_;
@@ -100,20 +120,48 @@ class TableOnRocks final : public RocksTable {
     std::unique_ptr<CommitThread> thread_;
 };
 
-Result<void> TableOnRocks::start(io::Loop& loop) {
+Result<void> TableOnRocks::open_engine(bool to_read) {
     return guarded([&]() -> Result<void> {
-        ::rocksdb::DB* database = nullptr;
         const auto families = column_families(options_, expiry_, filters_);
-        const Status status = ::rocksdb::DB::Open(database_options(options_), engine_folder(),
-                                                  families, &families_, &database);
+        ::rocksdb::DBOptions how = database_options(options_);
+        how.listeners.push_back(trouble_);
+        if (to_read) {
+            how.info_log = std::make_shared<NoLog>();
+        }
+        ::rocksdb::DB* database = nullptr;
+        const auto open = [&] {
+            return to_read
+                       ? ::rocksdb::DB::OpenForReadOnly(how, engine_folder(), families, &families_,
+                                                        &database)
+                       : ::rocksdb::DB::Open(how, engine_folder(), families, &families_, &database);
+        };
+        Status status = open();
+        if (status.IsCorruption()) {
+            PARLEY_TRY(const auto cut, judge_damaged_log(engine_folder()));
+            if (cut) {
+                log_.warn("store.log_cut", {{"what", *cut}});
+                // Up to the damage, behind which there is nothing that was flushed.
+                how.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+                status = open();
+            }
+        }
         if (!status.ok()) {
             return unexpected(failed(status));
         }
         database_.reset(database);
-        thread_ = std::make_unique<CommitThread>(
-            loop, [this](const Commit& commit) { return write(commit); });
         return {};
     });
+}
+
+Result<void> TableOnRocks::start(io::Loop& loop) {
+    if (auto opened = open_engine(false); !opened) {
+        Error error = std::move(opened).error();
+        error.description += "; see what can be read with parleyd verify, and restore a backup";
+        return unexpected(std::move(error));
+    }
+    thread_ = std::make_unique<CommitThread>(
+        loop, [this](const Commit& commit) { return write(commit); });
+    return {};
 }
 
 void TableOnRocks::close() {
@@ -200,6 +248,7 @@ Result<std::vector<Entry>> TableOnRocks::scan(Space space, const ScanOptions& op
 // On the commit thread.
 Result<void> TableOnRocks::write(const Commit& commit) {
     PARLEY_CHECK(check_room());
+    PARLEY_CHECK(check_engine());
     return guarded([&]() -> Result<void> {
         ::rocksdb::WriteBatch batch;
         const auto add = [](Status& first, const Status& next) {
@@ -255,6 +304,47 @@ Result<void> TableOnRocks::check_room() {
                                      " MiB are wanted; nothing is stored until there is room"));
 }
 
+// Judged there too: what its own work in the background has met.
+Result<void> TableOnRocks::check_engine() {
+    for (const std::string& name : trouble_->take_stopped()) {
+        for (::rocksdb::ColumnFamilyHandle* one : families_) {
+            if (one->GetName() == name) {
+                (void)database_->SetOptions(one, {{"disable_auto_compactions", "true"}});
+            }
+        }
+    }
+    if (!trouble_->waits_for_room()) {
+        return {};
+    }
+    if (const Status resumed = database_->Resume(); !resumed.ok()) {
+        return unexpected(make_error(
+            ErrorCode::server_error,
+            engine_folder() + ": " + resumed.ToString() + "; nothing is stored until it has room"));
+    }
+    trouble_->has_room();
+    return {};
+}
+
+std::optional<std::string> TableOnRocks::trouble() const {
+    auto damage = trouble_->damage();
+    if (damage) {
+        *damage +=
+            "; compacting stopped, so that nothing more is reclaimed there; see what can be "
+            "read with parleyd verify, and restore a backup";
+    }
+    return damage;
+}
+
+std::vector<std::string> TableOnRocks::files() const {
+    std::vector<::rocksdb::LiveFileMetaData> live;
+    database_->GetLiveFilesMetaData(&live);
+    std::vector<std::string> files;
+    for (const ::rocksdb::LiveFileMetaData& file : live) {
+        files.push_back(engine_folder() + "/" + file.relative_filename);
+    }
+    return files;
+}
+
 void TableOnRocks::expire(Space space, WallTime before) {
     std::atomic<std::int64_t>& time = expiry_[static_cast<std::size_t>(space)];
     std::int64_t seen = time.load(std::memory_order_relaxed);
@@ -293,6 +383,46 @@ Result<void> TableOnRocks::compact() {
     });
 }
 
+// Whole files are counted as expired by the oldest that they can hold.
+mailbox::TableNumbers TableOnRocks::numbers() const {
+    using Properties = ::rocksdb::DB::Properties;
+    mailbox::TableNumbers numbers;
+    const auto ask = [&](const std::string& property) {
+        std::uint64_t value = 0;
+        database_->GetAggregatedIntProperty(property, &value);
+        return value;
+    };
+    numbers.table_bytes = ask(Properties::kLiveSstFilesSize);
+    numbers.memory_bytes = ask(Properties::kSizeAllMemTables);
+    numbers.compaction_bytes = ask(Properties::kEstimatePendingCompactionBytes);
+    std::uint64_t value = 0;
+    database_->GetIntProperty(Properties::kBackgroundErrors, &numbers.background_errors);
+    database_->GetIntProperty(Properties::kIsWriteStopped, &value);
+    numbers.stalled = value != 0;
+    numbers.log_bytes = log_bytes(engine_folder());
+    numbers.free_bytes = free_bytes(folder_).value_or(0);
+    std::vector<::rocksdb::LiveFileMetaData> files;
+    database_->GetLiveFilesMetaData(&files);
+    for (const ::rocksdb::LiveFileMetaData& file : files) {
+        for (std::size_t i = 0; i < mailbox::kSpaces; ++i) {
+            const auto space = static_cast<Space>(i);
+            if (!mailbox::expires(space) || families_[i]->GetName() != file.column_family_name) {
+                continue;
+            }
+            const auto oldest =
+                wall_time_from_ms(static_cast<std::int64_t>(file.oldest_ancester_time) * 1000);
+            if (to_ms(oldest) < expiry_[i].load(std::memory_order_relaxed)) {
+                numbers.expired_bytes += file.size;
+            }
+            if (space == Space::events &&
+                (numbers.oldest_event == WallTime() || oldest < numbers.oldest_event)) {
+                numbers.oldest_event = oldest;
+            }
+        }
+    }
+    return numbers;
+}
+
 // The engine may fail an assertion of its own where it runs out of room while it opens. Half of the
 // reserve: below all of it commits end, but what is stored can be read, and each start writes a
 // little.
@@ -312,13 +442,23 @@ Result<void> check_room_to_open(const std::string& folder, const RocksTableOptio
 }  // namespace
 
 Result<std::unique_ptr<RocksTable>> RocksTable::open(const std::string& folder, io::Loop& loop,
-                                                     const RocksTableOptions& options) {
+                                                     const RocksTableOptions& options,
+                                                     const Logger& log) {
     PARLEY_CHECK(make_folder(folder));
     PARLEY_TRY(FolderLock lock, FolderLock::take(folder));
     PARLEY_CHECK(check_room_to_open(folder, options));
     PARLEY_TRY(Epoch epoch, load_epoch(folder));
-    auto table = std::make_unique<TableOnRocks>(folder, options, std::move(epoch), std::move(lock));
+    auto table =
+        std::make_unique<TableOnRocks>(folder, options, std::move(epoch), std::move(lock), log);
     PARLEY_CHECK(table->start(loop));
+    return std::unique_ptr<RocksTable>(std::move(table));
+}
+
+Result<std::unique_ptr<RocksTable>> RocksTable::open_to_read(const std::string& folder,
+                                                             const Logger& log) {
+    auto table =
+        std::make_unique<TableOnRocks>(folder, RocksTableOptions(), Epoch(), std::nullopt, log);
+    PARLEY_CHECK(table->start_to_read());
     return std::unique_ptr<RocksTable>(std::move(table));
 }
 

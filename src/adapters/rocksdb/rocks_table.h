@@ -1,12 +1,15 @@
 #pragma once
 
+#include "base/log.h"
 #include "io/loop.h"
 #include "mailbox/table.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace parley::rocksdb {
 
@@ -32,10 +35,32 @@ class RocksTable : public mailbox::Table {
   public:
     // Makes the folder where there is none. `loop` is the store's and outlives the table. Errors:
     // store_in_use; store_failed with the file and what is wrong with it, or what room is missing.
+    // What a power cut left of the last write, which nobody had an answer to, is cut off and told
+    // in the log.
     static Result<std::unique_ptr<RocksTable>> open(const std::string& folder, io::Loop& loop,
-                                                    const RocksTableOptions& options = {});
+                                                    const RocksTableOptions& options = {},
+                                                    const Logger& log = Logger(null_log()));
+    // To be read alone, as by `parleyd verify`: nothing in the folder is changed, nor does it have
+    // to be the only one there; commit() and backup() are not to be called, and there is no epoch.
+    static Result<std::unique_ptr<RocksTable>> open_to_read(const std::string& folder,
+                                                            const Logger& log);
+    // The files of tables that belong to it, with their folder.
+    virtual std::vector<std::string> files() const = 0;
     // Reclaims now what has expired; blocks. Otherwise that happens within a day or so. Any thread.
     virtual Result<void> compact() = 0;
 };
+
+struct FilesChecked {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t findings = 0;
+};
+// Reads the engine's files to their ends and compares their checksums: these tables, or all that
+// lie in the folder if there are none, and the logs. Calls `finding` with each file that is wrong
+// and what is wrong with it, `progress` after each file.
+FilesChecked check_files(
+    const std::string& folder, std::vector<std::string> tables,
+    const std::function<void(const std::string& file, const std::string& what)>& finding,
+    const std::function<void(const FilesChecked&)>& progress);
 
 }  // namespace parley::rocksdb

@@ -1,12 +1,9 @@
 #include "adapters/rocksdb/rocks_table.h"
 
-#include "adapters/rocksdb/testing/hand_loop.h"
-#include "adapters/rocksdb/testing/temporary_folder.h"
+#include "adapters/rocksdb/testing/rocks_world.h"
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-#include <iterator>
 #include <vector>
 
 namespace parley::rocksdb {
@@ -18,14 +15,6 @@ using testing::HasSubstr;
 
 namespace fs = std::filesystem;
 
-std::string read_file(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-void write_file(const fs::path& path, const std::string& text) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
-}
-
 // A value as in a space with expire().
 std::string stored_at(std::int64_t ms, const std::string& rest) {
     std::string value;
@@ -35,56 +24,7 @@ std::string stored_at(std::int64_t ms, const std::string& rest) {
     return value + rest;
 }
 
-class RocksTableTest : public testing::Test {
-  protected:
-    std::string folder() const { return root_.path() + "/store"; }
-    void open(const RocksTableOptions& options = {}) {
-        auto opened = RocksTable::open(folder(), loop_, options);
-        ASSERT_TRUE(opened.has_value()) << opened.error().description;
-        table_ = std::move(*opened);
-    }
-    Error open_error(const std::string& where) {
-        const auto opened = RocksTable::open(where, loop_);
-        return opened ? Error{} : opened.error();
-    }
-    Result<void> commit(Commit commit) {
-        std::optional<Result<void>> outcome;
-        table_->commit(std::move(commit),
-                       [&](Result<void> result) { outcome = std::move(result); });
-        EXPECT_TRUE(loop_.run_while([&] { return !outcome; }));
-        return std::move(*outcome);
-    }
-    void put(const std::string& key, const std::string& value = "value") {
-        ASSERT_TRUE(commit({{{Space::state, key, value, {}}}, {}, {}}).has_value());
-    }
-    bool has(RocksTable& table, const std::string& key) {
-        const auto found = table.get(Space::state, key);
-        EXPECT_TRUE(found.has_value());
-        return found.has_value() && found->has_value();
-    }
-    // The folder as a process killed at this moment leaves it: what is not flushed may be there or
-    // not.
-    std::string killed_copy() {
-        const std::string copy = root_.path() + "/copy" + std::to_string(copies_++);
-        fs::copy(folder(), copy, fs::copy_options::recursive);
-        return copy;
-    }
-    // The log that holds the last commits.
-    static fs::path log_of(const std::string& folder) {
-        fs::path newest;
-        for (const auto& entry : fs::directory_iterator(folder + "/rocksdb")) {
-            if (entry.path().extension() == ".log" && (newest.empty() || newest < entry.path())) {
-                newest = entry.path();
-            }
-        }
-        return newest;
-    }
-
-    TemporaryFolder root_;
-    HandLoop loop_;
-    std::unique_ptr<RocksTable> table_;
-    int copies_ = 0;
-};
+using RocksTableTest = RocksWorld;
 
 TEST_F(RocksTableTest, IsInUseOnce) {
     open();
@@ -175,35 +115,6 @@ TEST_F(RocksTableTest, HasEveryAnsweredCommitAfterAKill) {
             }
         }
     }
-}
-
-// R1
-TEST_F(RocksTableTest, ToleratesATornTailAndNothingElse) {
-    open();
-    put("first", std::string(500, 'a'));
-    put("second", std::string(500, 'b'));
-    put("third", std::string(500, 'c'));
-    // Torn: the last record was not flushed whole.
-    for (const std::uintmax_t cut : {1u, 100u, 400u}) {
-        const std::string copy = killed_copy();
-        const fs::path log = log_of(copy);
-        fs::resize_file(log, fs::file_size(log) - cut);
-        auto opened = RocksTable::open(copy, loop_);
-        ASSERT_TRUE(opened.has_value()) << opened.error().description;
-        EXPECT_TRUE(has(**opened, "first"));
-        EXPECT_TRUE(has(**opened, "second"));
-        EXPECT_FALSE(has(**opened, "third"));
-    }
-    // Damaged in the middle: what follows was flushed and must not be dropped in silence.
-    const std::string copy = killed_copy();
-    std::string bytes = read_file(log_of(copy));
-    const std::size_t middle = bytes.find(std::string(100, 'b'));
-    ASSERT_NE(middle, std::string::npos);
-    bytes[middle] = 'x';
-    write_file(log_of(copy), bytes);
-    const Error error = open_error(copy);
-    EXPECT_EQ(error.code, ErrorCode::store_failed);
-    EXPECT_THAT(error.description, HasSubstr(copy));
 }
 
 TEST_F(RocksTableTest, IsNotOpenedFarBelowTheReserve) {

@@ -82,7 +82,8 @@ const char* name_of(Space space) {
     database.create_missing_column_families = true;
     // A crash can tear the end of the log, which was then not flushed and never answered: that much
     // is tolerated. Damage before the end is in records that were flushed; kPointInTimeRecovery
-    // would drop them and all that follow in silence, this refuses to open.
+    // would drop them and all that follow in silence, this refuses to open. Where pages of the last
+    // write are missing that is damage too: log_file.h tells the two apart.
     database.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
     database.recycle_log_file_num = 0;
     database.paranoid_checks = true;

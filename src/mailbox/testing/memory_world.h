@@ -64,8 +64,25 @@ class MemoryWorld final : public StoreWorld {
     io::ManualWallClock& clock() { return clock_; }
     StoreSettings& settings() { return settings_; }
     const std::optional<Error>& fatal() const { return fatal_; }
+    // How often a line of this name was written.
+    std::size_t logged(std::string_view event) const { return log_.count(event); }
 
   private:
+    class CountingLog final : public LogSink {
+      public:
+        void write(LogLevel, std::string_view event, const std::vector<LogField>&) override {
+            ++counts_[std::string(event)];
+        }
+        bool enabled(LogLevel) const override { return true; }
+        std::size_t count(std::string_view event) const {
+            const auto found = counts_.find(event);
+            return found == counts_.end() ? 0 : found->second;
+        }
+
+      private:
+        std::map<std::string, std::size_t, std::less<>> counts_;
+    };
+
     void step(Duration span) {
         io::advance_together({&store_loop_, &door_loops_[0], &door_loops_[1]}, span);
     }
@@ -80,7 +97,7 @@ class MemoryWorld final : public StoreWorld {
         options.hold_for_unknown = settings_.hold_for_unknown;
         options.on_fatal = [this](const Error& error) { fatal_ = error; };
         auto opened =
-            LogStore::open(*table_, store_loop_, clock_, std::move(options), Logger(null_log()));
+            LogStore::open(*table_, store_loop_, clock_, std::move(options), Logger(log_));
         ASSERT_TRUE(opened.has_value()) << opened.error().description;
         store_ = std::move(*opened);
         doors_[0] = store_->door(door_loops_[0]);
@@ -99,6 +116,7 @@ class MemoryWorld final : public StoreWorld {
     io::ManualLoop door_loops_[2];
     io::ManualWallClock clock_{store_loop_};
     MemoryDisk disk_;
+    CountingLog log_;
     std::optional<Error> fatal_;
     std::unique_ptr<MemoryTable> table_;
     std::unique_ptr<LogStore> store_;

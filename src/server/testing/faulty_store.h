@@ -175,6 +175,7 @@ class FaultyStore final : public mailbox::Store {
     const Epoch& epoch() const override { return inner_->epoch(); }
     WallTime now() const override { return inner_->now(); }
     std::chrono::seconds dedupe_horizon() const override { return inner_->dedupe_horizon(); }
+    std::optional<std::string> trouble() const override { return inner_->trouble(); }
 
   private:
     static mailbox::Outcome outcome_of(Fault fault) {

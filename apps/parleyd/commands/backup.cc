@@ -1,0 +1,188 @@
+// verify, backup, restore: docs/operations/backup.md.
+#include "backup.h"
+
+#include "adapters/rocksdb/rocks_table.h"
+#include "admin/router.h"
+#include "commands/commands.h"
+#include "data_folder.h"
+#include "mailbox/verifier.h"
+#include "process.h"
+#include "stderr_log.h"
+#include "wire/stored_event.h"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+namespace parley::parleyd {
+namespace {
+
+constexpr std::uint64_t kMostFindings = 1000;
+constexpr auto kProgressEvery = std::chrono::seconds(5);
+
+// Findings go to standard output as they are met, so that a machine or a person can work through
+// them; how far it is to standard error.
+class Report {
+  public:
+    void find(const std::string& where, const std::string& what) {
+        if (++findings_ <= kMostFindings) {
+            std::printf("%s: %s\n", where.c_str(), what.c_str());
+        } else if (findings_ == kMostFindings + 1) {
+            std::puts("more is wrong; only counted from here on");
+        }
+    }
+    void progress(const std::string& how_far) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= next_) {
+            next_ = now + kProgressEvery;
+            std::fprintf(stderr, "parleyd: verify: %s\n", how_far.c_str());
+        }
+    }
+    std::uint64_t findings() const { return findings_; }
+
+  private:
+    std::uint64_t findings_ = 0;
+    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kProgressEvery;
+};
+
+Result<void> check_event(const mailbox::StoredEvent& event) {
+    const std::string_view body = event.body ? std::string_view(*event.body) : "";
+    const auto rendered = wire::RenderedEvent::make(event.sequence, event.at, *event.bytes, body);
+    return rendered ? Result<void>() : unexpected(rendered.error());
+}
+
+mailbox::VerifyCounts verify_records(mailbox::Table& table, Report& report) {
+    mailbox::VerifyHooks hooks;
+    hooks.finding = [&](const std::string& where, const std::string& what) {
+        report.find(where, what);
+    };
+    hooks.progress = [&](const mailbox::VerifyCounts& counts) {
+        report.progress(std::to_string(counts.users) + " users, " + std::to_string(counts.events) +
+                        " events read");
+    };
+    hooks.check_event = check_event;
+    return mailbox::verify(table, hooks);
+}
+
+// A folder with a manifest is a backup: what it says of its files comes first.
+void verify_backup(const std::string& folder, Report& report) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder + "/" + kManifestFile, ignored)) {
+        return;
+    }
+    const auto manifest = read_manifest(folder);
+    if (!manifest) {
+        return report.find(folder, manifest.error().description);
+    }
+    check_backup(folder, *manifest, [&](const std::string& file, const std::string& what) {
+        report.find(file, what);
+    });
+}
+
+int verify(const CommandInput& input) {
+    const std::string& folder = input.settings.data;
+    const std::string store = folder + "/store";
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(store + "/rocksdb", ignored)) {
+        complain(folder + ": holds no store; --data names a data folder or a backup");
+        return exit_code::kUsage;
+    }
+    // A backup is nobody's, and nothing is written into it.
+    std::unique_ptr<DataFolder> held;
+    if (!std::filesystem::exists(folder + "/" + kManifestFile, ignored)) {
+        auto taken = DataFolder::open(folder);
+        if (!taken) {
+            complain(taken.error().description);
+            return exit_code_of(taken.error());
+        }
+        held = std::move(*taken);
+    }
+    Report report;
+    verify_backup(folder, report);
+    StderrLog sink(LogLevel::warn, input.settings.log_format);
+    const auto table = rocksdb::RocksTable::open_to_read(store, Logger(sink));
+    const auto files = rocksdb::check_files(
+        store, table ? (*table)->files() : std::vector<std::string>(),
+        [&](const std::string& file, const std::string& what) { report.find(file, what); },
+        [&](const rocksdb::FilesChecked& checked) {
+            report.progress(std::to_string(checked.files) + " files, " +
+                            std::to_string(checked.bytes >> 20) + " MiB read");
+        });
+    mailbox::VerifyCounts counts;
+    if (table) {
+        counts = verify_records(**table, report);
+    } else {
+        report.find(store, table.error().description);
+    }
+    std::printf(
+        "parleyd: %llu files with %llu bytes, %llu users, %llu devices, %llu events with %llu "
+        "bytes, %llu append keys; ",
+        static_cast<unsigned long long>(files.files), static_cast<unsigned long long>(files.bytes),
+        static_cast<unsigned long long>(counts.users),
+        static_cast<unsigned long long>(counts.devices),
+        static_cast<unsigned long long>(counts.events),
+        static_cast<unsigned long long>(counts.bytes),
+        static_cast<unsigned long long>(counts.keys));
+    if (report.findings() == 0) {
+        std::puts("nothing is wrong");
+        return exit_code::kOk;
+    }
+    std::printf("%llu things are wrong; restore a backup (docs/operations/backup.md)\n",
+                static_cast<unsigned long long>(report.findings()));
+    return exit_code::kRefused;
+}
+
+int backup(const CommandInput& input) {
+    std::error_code failure;
+    const std::string to =
+        std::filesystem::absolute(std::string(input.arguments["DIR"]), failure).string();
+    return ask_and_print(input, {"POST", "/v1/backup?to=" + percent_encode(to), ""},
+                         [](const auto& answer) {
+                             std::printf("parleyd: %s holds the backup: %llu files, %llu bytes\n",
+                                         answer.at("folder").template get<std::string>().c_str(),
+                                         answer.at("files").template get<unsigned long long>(),
+                                         answer.at("bytes").template get<unsigned long long>());
+                         });
+}
+
+int restore(const CommandInput& input) {
+    const std::string from(input.arguments["DIR"]);
+    const auto restored = restore_backup(from, input.settings.data);
+    if (!restored) {
+        complain(restored.error().description);
+        return restored.error().code == ErrorCode::store_in_use ? exit_code::kInUse
+                                                                : exit_code::kRefused;
+    }
+    std::printf(
+        "parleyd: %s has the state of %s: %zu files, %llu bytes; its next start gives it a new "
+        "epoch, and devices read their mailboxes again\n",
+        input.settings.data.c_str(), restored->made.c_str(), restored->files.size(),
+        static_cast<unsigned long long>(restored->bytes()));
+    return exit_code::kOk;
+}
+
+}  // namespace
+
+std::vector<CommandSpec> backup_commands() {
+    return {{"verify",
+             "Read the whole store, of a stopped server or of a backup, and say what is wrong",
+             {},
+             {},
+             verify,
+             false},
+            {"backup",
+             "Copy the store and the applications into a new folder, while the server runs",
+             {{"DIR", "the new folder"}},
+             {},
+             backup},
+            {"restore",
+             "Put a backup into a new or empty data folder",
+             {{"DIR", "the backup"}},
+             {},
+             restore,
+             false}};
+}
+
+}  // namespace parley::parleyd

@@ -1,0 +1,246 @@
+#include "adapters/rocksdb/log_file.h"
+
+#include "base/try.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace parley::rocksdb {
+namespace {
+
+// RocksDB's log format: blocks of 32 KiB; a record in one of them, or in fragments that end with
+// their block. Each begins with a masked CRC-32C of type and payload, the payload's length (both
+// little-endian) and the type. What does not fit a header at the end of a block is zeros.
+constexpr std::size_t kBlock = 32 * 1024;
+constexpr std::size_t kHeader = 7;
+constexpr std::size_t kSector = 512;
+enum : unsigned char { kZero = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
+
+std::uint32_t crc32c(std::string_view bytes) {
+    static const auto kTable = [] {
+        std::array<std::uint32_t, 256> table{};
+        for (std::uint32_t i = 0; i < table.size(); ++i) {
+            std::uint32_t value = i;
+            for (int bit = 0; bit < 8; ++bit) {
+                value = (value & 1) != 0 ? value >> 1 ^ 0x82f63b78u : value >> 1;
+            }
+            table[i] = value;
+        }
+        return table;
+    }();
+    std::uint32_t crc = ~0u;
+    for (const char byte : bytes) {
+        crc = kTable[(crc ^ static_cast<unsigned char>(byte)) & 0xff] ^ crc >> 8;
+    }
+    return ~crc;
+}
+
+bool all_zero(std::string_view bytes) {
+    return std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0; });
+}
+
+// A place in a block that is read as the header of a fragment.
+struct Fragment {
+    Fragment(std::string_view block, std::size_t at) : bytes(block.substr(at)) {
+        if (bytes.size() >= kHeader) {
+            type = static_cast<unsigned char>(bytes[6]);
+            length = kHeader + byte(4) + (byte(5) << 8);
+        }
+    }
+    std::size_t byte(std::size_t i) const { return static_cast<unsigned char>(bytes[i]); }
+    bool begins_record() const { return type == kFull || type == kFirst; }
+    bool has_type() const { return type >= kFull && type <= kLast; }
+    bool intact() const {
+        if (bytes.size() < kHeader || !has_type() || length > bytes.size()) {
+            return false;
+        }
+        const auto stored =
+            static_cast<std::uint32_t>(byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24);
+        const std::uint32_t crc = crc32c(bytes.substr(6, length - 6));
+        return stored == (crc >> 15 | crc << 17) + 0xa282ead8u;
+    }
+
+    std::string_view bytes;
+    std::size_t length = 0;  // with its header
+    unsigned char type = kZero;
+};
+
+// Follows the fragments of a log, block by block, to the first that does not fit.
+class LogScan {
+  public:
+    void block(std::string_view bytes, std::uint64_t offset, bool is_last) {
+        std::size_t at = 0;
+        while (!damage_ && bytes.size() - at >= kHeader) {
+            const Fragment fragment(bytes, at);
+            const bool follows = in_record_ ? !fragment.begins_record() : fragment.begins_record();
+            if (!fragment.intact() || !follows) {
+                if (fragment.type == kZero && !in_record_ && all_zero(bytes.substr(at))) {
+                    break;  // the end, if nothing follows
+                }
+                judge(bytes, at, offset, is_last, fragment);
+                break;
+            }
+            if (fragment.begins_record()) {
+                if (zeros_from_) {
+                    damage_ = LogDamage{*zeros_from_, true, false, offset + at};
+                    return;
+                }
+                record_at_ = offset + at;
+            }
+            in_record_ = fragment.type == kFirst || fragment.type == kMiddle;
+            at += fragment.length;
+        }
+        if (damage_) {
+            look_behind(bytes, std::max<std::uint64_t>(first_behind_, offset) - offset, offset);
+            return;
+        }
+        if (!all_zero(bytes.substr(at))) {
+            // Less than a header is left of the file.
+            damage_ = LogDamage{in_record_ ? record_at_ : offset + at, false, true, {}};
+            first_behind_ = offset + bytes.size();
+        } else if (bytes.size() - at >= kHeader) {
+            zeros_from_ = zeros_from_.value_or(offset + at);
+        }
+    }
+
+    // Zeros at the end are room that was never written; before anything else they are a hole.
+    std::optional<LogDamage> result() {
+        if (!damage_ && in_record_) {
+            damage_ = LogDamage{record_at_, false, true, {}};
+        }
+        return damage_;
+    }
+    bool found_enough() const { return damage_ && damage_->intact_after; }
+
+  private:
+    void judge(std::string_view bytes, std::size_t at, std::uint64_t offset, bool is_last,
+               const Fragment& fragment) {
+        LogDamage damage;
+        damage.at = in_record_ ? record_at_ : offset + at;
+        damage.torn = is_last && fragment.has_type() && fragment.length > bytes.size() - at;
+        // Where the header can be trusted the fragment ends with its length.
+        const std::size_t end =
+            fragment.has_type() ? std::min(bytes.size(), at + fragment.length) : bytes.size();
+        damage.is_hole = zeros_from_.has_value() || has_hole(bytes.substr(0, end), at);
+        damage_ = damage;
+        first_behind_ = offset + at + 1;
+    }
+
+    // Whether a sector from `at` on is zeros as far as it belongs to the fragment. Its last bytes
+    // may be zeros by themselves: less than eight there prove nothing.
+    static bool has_hole(std::string_view bytes, std::size_t at) {
+        for (std::size_t begin = at; begin < bytes.size();) {
+            const std::size_t end = std::min(bytes.size(), (begin / kSector + 1) * kSector);
+            if (all_zero(bytes.substr(begin, end - begin)) && (begin == at || end - begin >= 8)) {
+                return true;
+            }
+            begin = end;
+        }
+        return false;
+    }
+
+    // Any place may begin a record once a length cannot be trusted.
+    void look_behind(std::string_view bytes, std::size_t from, std::uint64_t offset) {
+        for (std::size_t at = from; at + kHeader <= bytes.size() && !found_enough(); ++at) {
+            const Fragment fragment(bytes, at);
+            if (fragment.begins_record() && fragment.intact()) {
+                damage_->intact_after = offset + at;
+            }
+        }
+    }
+
+    bool in_record_ = false;
+    std::uint64_t record_at_ = 0;
+    std::optional<std::uint64_t> zeros_from_;
+    std::optional<LogDamage> damage_;
+    std::uint64_t first_behind_ = 0;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> log_files(const std::string& engine_folder) {
+    std::vector<std::string> names;
+    std::error_code failure;
+    std::filesystem::directory_iterator at(engine_folder, failure);
+    for (const std::filesystem::directory_iterator end; !failure && at != end;
+         at.increment(failure)) {
+        if (at->path().extension() == ".log") {
+            names.push_back(at->path().filename().string());
+        }
+    }
+    if (failure) {
+        return unexpected(
+            make_error(ErrorCode::store_failed, engine_folder + ": " + failure.message()));
+    }
+    // Numbers of six digits or more.
+    std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+        return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
+    for (std::string& name : names) {
+        name = engine_folder + "/" + name;
+    }
+    return names;
+}
+
+Result<std::optional<LogDamage>> find_log_damage(const std::string& file) {
+    std::ifstream log(file, std::ios::binary);
+    std::error_code failure;
+    const std::uintmax_t size = std::filesystem::file_size(file, failure);
+    LogScan scan;
+    std::string block(kBlock, '\0');
+    for (std::uint64_t offset = 0; offset < size && !scan.found_enough(); offset += kBlock) {
+        const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, size - offset));
+        if (!log.read(block.data(), static_cast<std::streamsize>(count))) {
+            return unexpected(make_error(ErrorCode::store_failed, file + ": cannot be read"));
+        }
+        scan.block(std::string_view(block).substr(0, count), offset, offset + count == size);
+    }
+    if (failure || !log) {
+        return unexpected(make_error(ErrorCode::store_failed, file + ": cannot be read"));
+    }
+    return scan.result();
+}
+
+Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_folder) {
+    constexpr const char* kAdvice =
+        "; see what can be read with parleyd verify, and restore a backup";
+    PARLEY_TRY(const std::vector<std::string> files, log_files(engine_folder));
+    for (const std::string& file : files) {
+        PARLEY_TRY(const auto damage, find_log_damage(file));
+        if (!damage) {
+            continue;
+        }
+        const std::string place = file + ": the record at byte " + std::to_string(damage->at);
+        if (&file != &files.back()) {
+            return unexpected(make_error(
+                ErrorCode::store_failed,
+                place + " is damaged, and a newer log follows: it was flushed" + kAdvice));
+        }
+        if (damage->intact_after) {
+            return unexpected(make_error(ErrorCode::store_failed,
+                                         place + " is damaged, and an intact one follows at byte " +
+                                             std::to_string(*damage->intact_after) +
+                                             ": it was flushed" + kAdvice));
+        }
+        if (!damage->is_hole && !damage->torn) {
+            return unexpected(make_error(ErrorCode::store_failed,
+                                         place +
+                                             " is damaged, and not by a power cut (no part of "
+                                             "it is missing): it may have been flushed" +
+                                             kAdvice));
+        }
+        return std::optional(place +
+                             " was being written when the power went; it was not flushed, nobody "
+                             "had an answer, and it is left out");
+    }
+    return std::optional<std::string>();
+}
+
+}  // namespace parley::rocksdb

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "parley/result.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The engine's write-ahead log as a file, read without the engine: what is intact of one that the
+// engine refuses.
+namespace parley::rocksdb {
+
+// The logs in the engine's folder, oldest first.
+Result<std::vector<std::string>> log_files(const std::string& engine_folder);
+
+struct LogDamage {
+    std::uint64_t at = 0;  // where the first record that is not whole begins
+    bool is_hole = false;  // a sector of it holds zeros only, as where it was never written
+    bool torn = false;     // it is the end of the file that is missing
+    std::optional<std::uint64_t> intact_after{};  // a record that begins behind it and is whole
+};
+
+// Nothing: every record is whole. Memory is bounded by one block. Errors: the file cannot be read.
+Result<std::optional<LogDamage>> find_log_damage(const std::string& file);
+
+// Whether the engine may be opened up to the damage in its newest log, without it: because the only
+// thing damaged is its last write, which was under way when the power went, so that it was not
+// flushed and nobody had an answer. What is cut, in words; nothing: the logs are whole, it is
+// something else. An error says why not and how to go on.
+Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_folder);
+
+}  // namespace parley::rocksdb

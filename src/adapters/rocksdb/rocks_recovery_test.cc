@@ -1,0 +1,170 @@
+// What the table does with the log that a crash or a power cut has left.
+#include "adapters/rocksdb/log_file.h"
+#include "adapters/rocksdb/testing/rocks_world.h"
+
+#include <gmock/gmock.h>
+
+#include <vector>
+
+namespace parley::rocksdb {
+namespace {
+
+using testing::HasSubstr;
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPage = 4096;
+
+class RocksRecoveryTest : public RocksWorld {
+  protected:
+    // Incompressible, and without zeros of its own.
+    static std::string noise(std::size_t size, std::uint32_t seed) {
+        std::string text(size, 'x');
+        for (char& one : text) {
+            seed = seed * 1664525u + 1013904223u;
+            one = static_cast<char>((seed >> 24) % 255 + 1);
+        }
+        return text;
+    }
+    static void overwrite(const fs::path& file, std::size_t at, const std::string& bytes) {
+        std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+        stream.seekp(static_cast<std::streamoff>(at));
+        stream << bytes;
+    }
+    void expect_refused(const std::string& copy, const std::string& why) {
+        const Error error = open_error(copy);
+        EXPECT_EQ(error.code, ErrorCode::store_failed);
+        EXPECT_THAT(error.description, HasSubstr(log_of(copy).string()));
+        EXPECT_THAT(error.description, HasSubstr(why));
+        EXPECT_THAT(error.description, HasSubstr("restore a backup"));
+    }
+};
+
+// R1
+TEST_F(RocksRecoveryTest, ToleratesATornTailAndNothingElse) {
+    open();
+    put("first", std::string(500, 'a'));
+    put("second", std::string(500, 'b'));
+    put("third", std::string(500, 'c'));
+    // Torn: the last record was not flushed whole.
+    for (const std::uintmax_t cut : {1u, 100u, 400u}) {
+        const std::string copy = killed_copy();
+        const fs::path log = log_of(copy);
+        fs::resize_file(log, fs::file_size(log) - cut);
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first"));
+        EXPECT_TRUE(has(**opened, "second"));
+        EXPECT_FALSE(has(**opened, "third"));
+    }
+    // Damaged in the middle: what follows was flushed and must not be dropped in silence.
+    const std::string copy = killed_copy();
+    std::string bytes = read_file(log_of(copy));
+    const std::size_t middle = bytes.find(std::string(100, 'b'));
+    ASSERT_NE(middle, std::string::npos);
+    bytes[middle] = 'x';
+    write_file(log_of(copy), bytes);
+    const Error error = open_error(copy);
+    EXPECT_EQ(error.code, ErrorCode::store_failed);
+    EXPECT_THAT(error.description, HasSubstr(copy));
+}
+
+// R1: pages of a write that was never flushed reach the disk in any order.
+TEST_F(RocksRecoveryTest, CutsALastWriteThatMissesPagesInside) {
+    open();
+    std::string second;
+    // The first ends at many places of a page, the second is longer than two blocks.
+    put("first", noise(1000, 1));
+    std::size_t flushed = 0;
+    for (int i = 0; i < 6; ++i) {
+        put("flushed" + std::to_string(i), noise(700 + 613 * static_cast<std::size_t>(i), 2));
+        flushed = fs::file_size(log_of(folder()));
+    }
+    put("last", noise(90'000, 3));
+    const std::size_t end = fs::file_size(log_of(folder()));
+    const std::size_t first_page = (flushed + kPage - 1) / kPage * kPage;
+    int cut = 0;
+    for (std::size_t page = first_page; page + kPage < end; page += kPage) {
+        const std::string copy = killed_copy();
+        overwrite(log_of(copy), page, std::string(kPage, '\0'));
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << page << ": " << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first"));
+        EXPECT_TRUE(has(**opened, "flushed5"));
+        EXPECT_FALSE(has(**opened, "last")) << page;
+        ++cut;
+        opened->reset();
+        fs::remove_all(copy);
+    }
+    EXPECT_GT(cut, 15);
+}
+
+TEST_F(RocksRecoveryTest, GoesOnWritingAfterACutAndKeepsIt) {
+    open();
+    put("first", noise(1000, 1));
+    put("last", noise(20'000, 2));
+    const std::string copy = killed_copy();
+    overwrite(log_of(copy), 2 * kPage, std::string(kPage, '\0'));
+    table_ = std::move(RocksTable::open(copy, loop_).value());
+    put("after", "x");
+    table_.reset();
+    table_ = std::move(RocksTable::open(copy, loop_).value());
+    EXPECT_TRUE(has(*table_, "first"));
+    EXPECT_TRUE(has(*table_, "after"));
+    EXPECT_FALSE(has(*table_, "last"));
+}
+
+// R7: what follows is intact, so it was flushed, and so was the damaged one.
+TEST_F(RocksRecoveryTest, RefusesAHoleThatAnIntactRecordFollows) {
+    open();
+    put("first", noise(3000, 1));
+    put("second", noise(20'000, 2));
+    const std::size_t second_end = fs::file_size(log_of(folder()));
+    put("third", "small");
+    for (std::size_t page = kPage; page + kPage < second_end; page += kPage) {
+        const std::string copy = killed_copy();
+        overwrite(log_of(copy), page, std::string(kPage, '\0'));
+        expect_refused(copy, "an intact one follows");
+    }
+}
+
+TEST_F(RocksRecoveryTest, RefusesDamageThatIsNoHoleAlsoInTheLastRecord) {
+    open();
+    put("first", noise(3000, 1));
+    put("last", noise(20'000, 2));
+    for (const std::size_t at : {3100u, 5000u, 9000u, 19'999u}) {
+        const std::string copy = killed_copy();
+        std::string bytes = read_file(log_of(copy));
+        bytes[at] = static_cast<char>(bytes[at] ^ 1);
+        write_file(log_of(copy), bytes);
+        expect_refused(copy, "may have been flushed");
+    }
+}
+
+// R7: a newer log was begun, so all of the older one was flushed.
+TEST_F(RocksRecoveryTest, RefusesAHoleInALogThatANewerOneFollows) {
+    open();
+    put("first", noise(20'000, 1));
+    const std::string copy = killed_copy();
+    const fs::path log = log_of(copy);
+    overwrite(log, 2 * kPage, std::string(kPage, '\0'));
+    const fs::path newer = log.parent_path() / "999999.log";
+    write_file(newer, read_file(log_of(folder())));
+    const Error error = open_error(copy);
+    EXPECT_EQ(error.code, ErrorCode::store_failed);
+    EXPECT_THAT(error.description, HasSubstr(log.string()));
+    EXPECT_THAT(error.description, HasSubstr("a newer log follows"));
+}
+
+TEST_F(RocksRecoveryTest, FindsNoDamageInAWholeLog) {
+    open();
+    for (std::size_t i = 0; i < 200; ++i) {
+        put("key" + std::to_string(i), noise(i * 211, static_cast<std::uint32_t>(i)));
+    }
+    const auto damage = find_log_damage(log_of(folder()).string());
+    ASSERT_TRUE(damage.has_value());
+    EXPECT_FALSE(damage->has_value());
+}
+
+}  // namespace
+}  // namespace parley::rocksdb

@@ -1,0 +1,86 @@
+#include "mailbox/damage.h"
+
+#include <utility>
+
+namespace parley::mailbox {
+namespace {
+
+// A whole disk that fails is one trouble, not a list of its blocks.
+constexpr std::size_t kMostThings = 64;
+
+}  // namespace
+
+void Damage::note(std::string_view mailbox, const Error& error, Again again) {
+    failed_reads_.fetch_add(1, std::memory_order_relaxed);
+    {
+        const std::lock_guard lock(mutex_);
+        if (things_.contains(error.description) || things_.size() >= kMostThings) {
+            return;
+        }
+        things_.emplace(error.description, std::move(again));
+    }
+    log_.error("store.unreadable",
+               {{"mailbox", mailbox},
+                {"error", error.description},
+                {"advice", "parleyd verify tells what is damaged; restore a backup"}});
+}
+
+void Damage::look_again() {
+    std::map<std::string, Again, std::less<>> things;
+    {
+        const std::lock_guard lock(mutex_);
+        things.swap(things_);
+    }
+    for (auto at = things.begin(); at != things.end();) {
+        if (at->second()) {
+            log_.info("store.readable", {{"error", at->first}});
+            at = things.erase(at);
+        } else {
+            ++at;
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    things_.merge(things);
+}
+
+std::optional<std::string> Damage::first() const {
+    const std::lock_guard lock(mutex_);
+    if (things_.empty()) {
+        return std::nullopt;
+    }
+    return things_.begin()->first;
+}
+
+void Refusals::refused(const Error& error, Instant now) {
+    const std::uint64_t before = count_.fetch_add(1, std::memory_order_relaxed);
+    const bool began = !refusing_.exchange(true, std::memory_order_relaxed);
+    {
+        const std::lock_guard lock(mutex_);
+        error_ = error;
+    }
+    if (began) {
+        began_ = now;
+        before_ = before;
+        log_.warn("store.refused", {{"error", error.description}});
+    }
+}
+
+void Refusals::taken(Instant now) {
+    if (!refusing_.exchange(false, std::memory_order_relaxed)) {
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        error_.reset();
+    }
+    const auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
+    log_.info("store.accepts", {{"refused_ms", std::int64_t{lasted.count()}},
+                                {"refused_commits", count() - before_}});
+}
+
+std::optional<Error> Refusals::now() const {
+    const std::lock_guard lock(mutex_);
+    return error_;
+}
+
+}  // namespace parley::mailbox

@@ -1,0 +1,211 @@
+"""parleyd verify, backup and restore, as docs/operations/backup.md describes them."""
+
+import asyncio
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import unittest
+
+from program import BINARY, SECONDS, ProgramTest
+from parley_json import Device  # noqa: E402
+
+
+class BackupTest(ProgramTest):
+    def run_command(self, code, *arguments):
+        """Runs parleyd to its end; returns standard output and standard error."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY")}
+        done = subprocess.run([BINARY, *arguments], cwd=self.folder, env=clean, text=True, capture_output=True,
+                              timeout=SECONDS)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout, done.stderr
+
+    async def send(self, server, texts, recipients=("bob",)):
+        alice = Device(server, "alice", "phone")
+        await alice.connect()
+        for text in texts:
+            result = await alice.result(await alice.submit(recipients, text))
+            self.assertNotIn("error", result["recipients"][0])
+        await alice.close()
+
+    async def enroll(self, server, *users):
+        for user in users:
+            device = Device(server, user, "phone")
+            await device.connect()
+            await device.close()
+
+    async def read_all(self, server, user, count, device=None):
+        device = device or Device(server, user)
+        await device.connect()
+        await device.until(lambda: len(device.incoming()) >= count, SECONDS, f"{count} messages")
+        await device.close()
+        return device.incoming()
+
+
+class OnlineBackup(BackupTest):
+    # R1, R7, R8, R19
+    def test_what_was_accepted_before_a_backup_is_in_it_and_devices_read_it_once_more(self):
+        server = self.serve()
+        asyncio.run(self.under_load(server))
+
+    async def under_load(self, server):
+        bob = Device(server, "bob", "phone")
+        await bob.connect()
+        before = [f"before {i}" for i in range(50)]
+        await self.send(server, before)
+        await bob.until(lambda: len(bob.incoming()) >= 50, SECONDS, "the first messages")
+        stop = asyncio.Event()
+        sender = asyncio.create_task(self.load(server, stop))
+        await bob.until(lambda: len(bob.incoming()) >= 60, SECONDS, "some load")
+        self.accepted_before = list(self.accepted)
+        backup = await asyncio.to_thread(self.run_command, 0, "backup", "copy", "--data", "data", "--json")
+        self.assertEqual(json.loads(backup[0])["folder"], str(self.folder / "copy"))
+        stop.set()
+        await sender
+        await bob.until(lambda: len(bob.incoming()) >= 50 + len(self.accepted), SECONDS, "all of it")
+        await bob.close()
+        epoch, cursor = bob.cursor
+        server.process.kill()
+        server.wait()
+
+        copy = self.folder / "copy"
+        self.assertEqual(stat.S_IMODE(copy.stat().st_mode), 0o700)
+        self.assertFalse((copy / "store" / "EPOCH").exists())
+        self.assertEqual(stat.S_IMODE((copy / "application.json").stat().st_mode), 0o600)
+        self.assertIn("nothing is wrong", self.run_command(0, "verify", "--data", "copy")[0])
+        self.assertIn("new epoch", self.run_command(0, "restore", "copy", "--data", "elsewhere")[0])
+        self.assertIn("nothing is wrong", self.run_command(0, "verify", "--data", "elsewhere")[0])
+        again = self.start("--data", "elsewhere", "--listen", "127.0.0.1:0").wait_ready()
+        again.data = self.folder / "elsewhere"
+        # Its cursor is of another epoch: void. It has all that was accepted before, each once, in order.
+        old = Device(again, "bob", "phone")
+        old.cursor = (epoch, cursor)
+        await old.connect()
+        self.assertFalse(old.welcome["cursorAccepted"])
+        self.assertNotEqual(old.welcome["head"]["epoch"], epoch)
+        wanted = before + self.accepted_before
+        await old.until(lambda: len(old.incoming()) >= len(wanted), SECONDS, "what the backup has")
+        texts = old.incoming()
+        self.assertEqual(texts[:len(wanted)], wanted)
+        self.assertEqual(len(texts), len(set(texts)))
+        await self.send(again, ["after"])
+        await old.until(lambda: old.incoming()[-1] == "after", SECONDS, "a new message")
+        await old.close()
+        self.assertEqual(again.end(), 0)
+
+    async def load(self, server, stop):
+        self.accepted = []
+        carol = Device(server, "carol", "phone")
+        await carol.connect()
+        while not stop.is_set():
+            text = f"load {len(self.accepted)} " + "x" * 3000
+            await carol.result(await carol.submit(["bob"], text))
+            self.accepted.append(text)
+        await carol.close()
+
+    def test_a_folder_that_exists_is_refused_and_stays(self):
+        server = self.serve()
+        (self.folder / "there").mkdir()
+        errors = self.run_command(1, "backup", "there", "--data", "data")[1]
+        self.assertIn(str(self.folder / "there"), errors)
+        self.assertEqual(len(errors.splitlines()), 1)
+        errors = self.run_command(1, "backup", "no/such/folder", "--data", "data")[1]
+        self.assertIn("no such folder", errors)
+        self.assertEqual(list((self.folder / "there").iterdir()), [])
+        self.assertEqual(server.end(), 0)
+
+
+class OfflineBackup(BackupTest):
+    def setUp(self):
+        super().setUp()
+        server = self.serve()
+        asyncio.run(self.enroll(server, "bob"))
+        asyncio.run(self.send(server, ["one", "two " + "x" * 5000]))
+        self.assertEqual(server.end(), 0)
+        self.run_command(0, "backup", "copy", "--data", "data")
+
+    def test_a_stopped_server_is_backed_up_and_restored(self):
+        self.assertEqual(stat.S_IMODE((self.folder / "copy").stat().st_mode), 0o700)
+        self.run_command(0, "restore", "copy", "--data", "new/data")
+        self.assertEqual((self.folder / "new/data/application.json").read_bytes(),
+                         (self.data / "application.json").read_bytes())
+        server = self.start("--data", "new/data", "--listen", "127.0.0.1:0").wait_ready()
+        server.data = self.folder / "new/data"
+        self.assertEqual(asyncio.run(self.read_all(server, "bob", 2)), ["one", "two " + "x" * 5000])
+        self.assertEqual(server.end(), 0)
+
+    def test_a_restore_never_goes_over_data_that_is_there(self):
+        before = (self.data / "store" / "EPOCH").read_text()
+        errors = self.run_command(1, "restore", "copy", "--data", "data")[1]
+        self.assertIn("is not empty", errors)
+        self.assertEqual((self.data / "store" / "EPOCH").read_text(), before)
+        server = self.serve()
+        self.run_command(3, "restore", "copy", "--data", "data")
+        self.assertEqual(server.end(), 0)
+
+    def test_a_backup_that_is_not_as_it_was_made_is_refused(self):
+        copy = self.folder / "copy"
+        secret = copy / "application.json"
+        good = secret.read_bytes()
+        secret.write_bytes(good[:-2] + b" }")
+        self.assertIn("copy/application.json: is not what", self.run_command(1, "restore", "copy", "--data", "new")[1])
+        self.assertIn("copy/application.json: is not what", self.run_command(1, "verify", "--data", "copy")[0])
+        secret.write_bytes(good)
+        table = next(copy.rglob("*.sst"))
+        table.rename(self.folder / "gone")
+        self.assertIn(f"{table.relative_to(self.folder)}: cannot be read", self.run_command(1, "restore", "copy", "--data", "new")[1])
+        (self.folder / "gone").rename(table)
+        manifest = copy / "MANIFEST"
+        manifest.write_text(manifest.read_text().replace("made 2", "made 3"))
+        self.assertIn("it was changed", self.run_command(1, "restore", "copy", "--data", "new")[1])
+        manifest.unlink()
+        self.assertIn("no whole backup", self.run_command(1, "restore", "copy", "--data", "new")[1])
+        self.assertFalse((self.folder / "new" / "store").exists())
+
+    def test_a_restore_that_was_cut_off_is_not_served(self):
+        (self.folder / "new" / "restore.partial").mkdir(parents=True)
+        said = self.refuse(4, "--data", "new", "--listen", "127.0.0.1:0")
+        self.assertIn("restore.partial", said)
+        self.assertIn("remove", said)
+
+
+class Verify(BackupTest):
+    def setUp(self):
+        super().setUp()
+        server = self.serve()
+        asyncio.run(self.enroll(server, "bob", "carol"))
+        asyncio.run(self.send(server, [f"{i} " + "x" * 900 for i in range(40)], ["bob", "carol"]))
+        self.server = server
+
+    def test_a_running_server_is_left_alone(self):
+        self.assertIn("in use", self.run_command(3, "verify", "--data", "data")[1])
+        self.assertEqual(self.server.end(), 0)
+
+    def test_a_store_after_a_kill_is_whole_and_is_not_changed_by_looking(self):
+        self.server.process.kill()
+        self.server.wait()
+        before = {p: p.stat().st_mtime_ns for p in (self.data / "store").rglob("*")}
+        out = self.run_command(0, "verify", "--data", "data")[0]
+        self.assertIn("3 users, 3 devices, 120 events", out)
+        self.assertIn("nothing is wrong", out)
+        self.assertEqual({p: p.stat().st_mtime_ns for p in (self.data / "store").rglob("*")}, before)
+
+    def test_a_damaged_block_is_named_and_the_rest_is_read(self):
+        self.assertEqual(self.server.end(), 0)
+        table = max((self.data / "store" / "rocksdb").glob("*.sst"), key=lambda p: p.stat().st_size)
+        content = bytearray(table.read_bytes())
+        content[len(content) // 3] ^= 0x55
+        table.write_bytes(content)
+        out = self.run_command(1, "verify", "--data", "data")[0]
+        self.assertIn(f"{table.relative_to(self.folder)}: Corruption", out)
+        self.assertIn("things are wrong; restore a backup", out)
+
+    def test_no_store_is_said(self):
+        self.assertEqual(self.server.end(), 0)
+        self.assertIn("holds no store", self.run_command(2, "verify", "--data", "nothing")[1])
+        self.assertFalse((self.folder / "nothing").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
