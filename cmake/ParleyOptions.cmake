@@ -26,6 +26,11 @@ elseif(PARLEY_SANITIZE)
     message(FATAL_ERROR "PARLEY_SANITIZE is '${PARLEY_SANITIZE}'; it can be address, thread or fuzzer")
 endif()
 
+# What is shipped has its tables of addresses resolved at the start and read-only from then on.
+if(CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT PARLEY_SANITIZE)
+    add_link_options(LINKER:-z,relro LINKER:-z,now)
+endif()
+
 # lld links large debug binaries much faster; it is used where it is installed and never needed.
 include(CheckLinkerFlag)
 check_linker_flag(CXX -fuse-ld=lld PARLEY_HAVE_LLD)

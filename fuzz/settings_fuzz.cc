@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
 
 namespace parley::parleyd {
 namespace {
@@ -38,9 +39,16 @@ void read(std::string_view input) {
     each_pair(take_part(input), [&](std::string name, std::string value) {
         environment.emplace(std::move(name), std::move(value));
     });
+    std::set<std::string, std::less<>> keys;
+    for (const Key& key : setting_keys()) {
+        keys.emplace(key.name);
+    }
     std::vector<Given> flags;
     each_pair(input, [&](std::string key, std::string value) {
-        flags.push_back({key, std::move(value), flag_of(key)});
+        // The command line gives no others.
+        if (keys.contains(key)) {
+            flags.push_back({key, std::move(value), flag_of(key)});
+        }
     });
     const Loaded loaded = load_settings(file.given, file.problems, environment, flags);
     for (const std::string& problem : loaded.problems) {

@@ -226,8 +226,13 @@ TEST(Settings, TheExampleFileNamesEveryKeyWithItsDefault) {
 }
 
 TEST(Settings, AProblemIsOneShortLineWhateverTheFileHolds) {
-    const std::string files[] = {"\"a\\nb\" = 1\n", std::string(3000, 'k') + " = 1\n",
-                                 "a = \"\\u001b[31m\"\n", "a = '\x01'\n"};
+    const std::string files[] = {"\"a\\nb\" = 1\n",
+                                 std::string(3000, 'k') + " = 1\n",
+                                 "a = \"\\u001b[31m\"\n",
+                                 "a = '\x01'\n",
+                                 "[$a]\n",
+                                 "[ ;\n",
+                                 "[[\xff]]\n"};
     for (const std::string& file : files) {
         const SettingsFile read = parse_settings_file(file, "p.toml");
         const Loaded loaded = load_settings(read.given, read.problems, {}, {});
@@ -237,6 +242,22 @@ TEST(Settings, AProblemIsOneShortLineWhateverTheFileHolds) {
         for (const char c : loaded.problems[0]) {
             EXPECT_GE(static_cast<unsigned char>(c), ' ') << file;
         }
+    }
+}
+
+TEST(Settings, LettersBeyondAsciiBelongIntoQuotesAndComments) {
+    const SettingsFile good = parse_settings_file(
+        "data = \"/srv/\\\"\u00e9\" # \u00e9\ntls.cert = '\u00e9\\' # '\n", "p.toml");
+    EXPECT_THAT(good.problems, testing::IsEmpty());
+    EXPECT_EQ(good.given.size(), 2u);
+    for (const char* wrong :
+         {"PA\u00c5 = 1\n", "data = 'x' \u00e9\n", "\u00a0\n", "a.\u00e9 = 1\n"}) {
+        EXPECT_THAT(parse_settings_file(wrong, "p.toml").problems,
+                    ElementsAre(HasSubstr("p.toml:1: a letter that is not ASCII")));
+    }
+    for (const char* wrong : {"data = \"\"\"x\n\"\"\"\u00e9\n", "data = '''x'''\n"}) {
+        EXPECT_THAT(parse_settings_file(wrong, "p.toml").problems,
+                    ElementsAre(HasSubstr("p.toml:1: a text must be on one line")));
     }
 }
 
