@@ -262,12 +262,6 @@ class LogStoreOnTable final : public LogStore {
     void write_metrics(MetricsText& text, Instant now) const override {
         shared_->metrics.write(text, now);
         write(shared_->status(), shared_->retention, text);
-        text.gauge(
-            "parley_store_waiting_requests", "Requests that wait for the store's writer.",
-            static_cast<std::int64_t>(shared_->waiting_requests.load(std::memory_order_relaxed)));
-        text.gauge(
-            "parley_store_waiting_bytes", "Bytes of the requests that wait for the writer.",
-            static_cast<std::int64_t>(shared_->waiting_bytes.load(std::memory_order_relaxed)));
         text.gauge("parley_store_clock_held",
                    "1 while the store's time does not follow the wall clock after a leap.",
                    std::int64_t{!shared_->following.load(std::memory_order_relaxed)});

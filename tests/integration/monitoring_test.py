@@ -13,7 +13,33 @@ from parleyd_test import SECONDS, Device, ProgramTest
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 PROMTOOL = shutil.which("promtool")
+NAME = re.compile(r"\b(?:parley|process)_[a-z_]+\b")
 SECRET = "nobody but bob may read this"
+
+
+def families(page):
+    """Every name that a query may use, by what is told of it."""
+    names = set()
+    for line in page.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            names.add(name)
+            if kind == "histogram":
+                names |= {name + "_bucket", name + "_sum", name + "_count"}
+    return names
+
+
+def expressions(value):
+    """Every expression of a dashboard, however deep."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("expr", "query") and isinstance(inner, str):
+                yield inner
+            else:
+                yield from expressions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from expressions(inner)
 
 
 async def talk(server, *, stay_away=()):
@@ -40,6 +66,21 @@ class Metrics(ProgramTest):
         status, page = server.control("/metrics")
         self.assertEqual(status, 200)
         return page
+
+    def test_dashboard_and_alerts_name_only_metrics_that_there_are(self):
+        certificate, key = self.make_certificate("localhost")
+        server = self.serve("--tls-cert", certificate, "--tls-key", key)
+        page = self.metrics(server)
+        told = [line for line in page.splitlines() if line.startswith("# TYPE ")]
+        self.assertEqual(len(told), len(set(told)), "a family is told twice")
+        there = families(page)
+        dashboard = json.loads((DEPLOY / "grafana" / "parley.json").read_text())
+        used = {name for text in expressions(dashboard) for name in NAME.findall(text)}
+        rules = (DEPLOY / "prometheus" / "parley.rules.yml").read_text()
+        described = re.sub(r"(?m)^\s*(summary|description|runbook_url):.*$", "", rules)
+        used |= set(NAME.findall(described))
+        self.assertGreater(len(used), 40)
+        self.assertEqual(sorted(used - there), [])
 
     def test_every_metric_is_in_the_manual_and_every_alert_says_what_to_do(self):
         docs = DEPLOY.parent / "docs" / "operations"
