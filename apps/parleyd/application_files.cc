@@ -72,11 +72,13 @@ Result<void> ApplicationFiles::reload() {
 
 std::vector<ApplicationFiles::Entry> ApplicationFiles::entries() const {
     std::vector<Entry> entries;
-    for (const auto& [key, entry] : entries_) {
-        entries.push_back(entry);
+    for (const bool is_first : {true, false}) {
+        for (const auto& [key, entry] : entries_) {
+            if (entry.is_first == is_first) {
+                entries.push_back(entry);
+            }
+        }
     }
-    std::stable_partition(entries.begin(), entries.end(),
-                          [](const Entry& entry) { return entry.is_first; });
     return entries;
 }
 
