@@ -4,6 +4,7 @@
 # What each patch does stands in its first lines; the result is a table in Markdown on standard output.
 #
 # usage: mutants.sh [--runs N] [--seed N] [MUTANT...]
+#        mutants.sh --check     only sees that every patch still fits
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -12,17 +13,27 @@ work=$root/build/mutants
 runs=300
 seed=1
 names=()
+check=0
 while [[ $# -gt 0 ]]; do
     case $1 in
         --runs) runs=$2; shift 2 ;;
         --seed) seed=$2; shift 2 ;;
-        --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --check) check=1; shift ;;
+        --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
         -*) echo "mutants: unknown option $1" >&2; exit 2 ;;
         *) names+=("$1"); shift ;;
     esac
 done
 if [[ ${#names[@]} -eq 0 ]]; then
     for patch in tools/mutants/*.patch; do names+=("$(basename "$patch" .patch)"); done
+fi
+
+if [[ $check -eq 1 ]]; then
+    for name in "${names[@]}"; do
+        patch -d "$root" -p1 --dry-run -f -s <"tools/mutants/$name.patch" ||
+            { echo "mutants: tools/mutants/$name.patch does not fit the sources any more: make it anew" >&2; exit 1; }
+    done
+    exit 0
 fi
 
 folders="src/base;src/wire;src/io;src/protocol;src/mailbox;src/client;src/server;src/adapters/sqlite;src/sim;apps/parley-sim"
