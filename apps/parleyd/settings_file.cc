@@ -44,29 +44,34 @@ std::string_view kind_of(const toml::node& node) {
     }
 }
 
-// What is wrong with a line before the library sees it, or nothing. Outside of quotes and comments
-// TOML is ASCII, and the library (3.3) runs into undefined behaviour there for some letters; no
-// value of ours goes over several lines, so a line can be judged by itself.
+// What is wrong with a line before the library sees it, or nothing. The library (3.3) runs into
+// undefined behaviour for some letters beyond ASCII wherever it expects none, and after a mistake
+// that is everywhere, so it gets them in comments alone: "\u00e9" is a letter as well. No text of
+// ours goes over several lines, so a line can be judged by itself.
 std::string_view problem_of_line(std::string_view line) {
     if (line.size() > kLongestLine) {
         return "this line is longer than 4096 bytes";
     }
+    char quote = '\0';
     for (std::size_t i = 0; i < line.size(); ++i) {
         const char c = line[i];
-        if (c == '#') {
+        if (c == '#' && quote == '\0') {
             return "";
         }
         if (static_cast<unsigned char>(c) >= 0x80) {
-            return "a letter that is not ASCII stands outside of quotes";
+            return "this letter is not ASCII; outside of comments write it as \\u and four hex "
+                   "digits, in "
+                   "double quotes";
         }
-        if (c != '"' && c != '\'') {
-            continue;
-        }
-        if (line.substr(i, 3) == std::string(3, c)) {
-            return "a text must be on one line, in one pair of quotes";
-        }
-        while (++i < line.size() && line[i] != c) {
-            i += c == '"' && line[i] == '\\' ? 1 : 0;
+        if (quote == '\0' && (c == '"' || c == '\'')) {
+            if (line.substr(i, 3) == std::string(3, c)) {
+                return "a text must be on one line, in one pair of quotes";
+            }
+            quote = c;
+        } else if (c == quote) {
+            quote = '\0';
+        } else if (c == '\\' && quote == '"') {
+            ++i;
         }
     }
     return "";

@@ -245,17 +245,19 @@ TEST(Settings, AProblemIsOneShortLineWhateverTheFileHolds) {
     }
 }
 
-TEST(Settings, LettersBeyondAsciiBelongIntoQuotesAndComments) {
+TEST(Settings, LettersBeyondAsciiStandInCommentsOrAreEscaped) {
     const SettingsFile good = parse_settings_file(
-        "data = \"/srv/\\\"\u00e9\" # \u00e9\ntls.cert = '\u00e9\\' # '\n", "p.toml");
+        "# \u00e9\ndata = \"/srv/\\\"#\\u00e9\" # \u00e9\ntls.cert = '#\\' # '\u00e9\n", "p.toml");
     EXPECT_THAT(good.problems, testing::IsEmpty());
-    EXPECT_EQ(good.given.size(), 2u);
-    for (const char* wrong :
-         {"PA\u00c5 = 1\n", "data = 'x' \u00e9\n", "\u00a0\n", "a.\u00e9 = 1\n"}) {
+    ASSERT_EQ(good.given.size(), 2u);
+    EXPECT_EQ(good.given[0].value, "/srv/\"#\u00e9");
+    EXPECT_EQ(good.given[1].value, "#\\");
+    for (const char* wrong : {"PA\u00c5 = 1\n", "data = 'x' \u00e9\n", "\u00a0\n", "a = '\u00e9'\n",
+                              "a = \"#\u00e9\"\n", "a = \"\\\"#\u00e9\"\n", "a = 1b\"\u00e9\"\n"}) {
         EXPECT_THAT(parse_settings_file(wrong, "p.toml").problems,
-                    ElementsAre(HasSubstr("p.toml:1: a letter that is not ASCII")));
+                    ElementsAre(HasSubstr("p.toml:1: this letter is not ASCII")));
     }
-    for (const char* wrong : {"data = \"\"\"x\n\"\"\"\u00e9\n", "data = '''x'''\n"}) {
+    for (const char* wrong : {"data = \"\"\"x\n\"\"\"\n", "data = '''x'''\n"}) {
         EXPECT_THAT(parse_settings_file(wrong, "p.toml").problems,
                     ElementsAre(HasSubstr("p.toml:1: a text must be on one line")));
     }
