@@ -136,9 +136,7 @@ Result<void> Server::open_store() {
 
 void Server::open_node() {
     server::NodeOptions options = settings_.node;
-    const auto loops = static_cast<std::uint32_t>(loops_.size());
-    // Somewhat below what the acceptor takes: those in between are told why they are sent away.
-    options.connections_per_loop = std::max(1u, connection_limit() / 16 * 15 / loops);
+    options.connections_per_loop = sessions_per_loop(connection_limit(), loops_.size());
     std::vector<server::Node::Place> places;
     for (const auto& loop : loops_) {
         places.push_back({loop.get(), store_->door(*loop)});
@@ -176,6 +174,8 @@ Result<void> Server::open_public() {
     options.tls = tls_;
     options.admission = admission_;
     options.trusted_proxies = settings_.trusted_proxies;
+    // Nothing here takes one, and strangers must not fill the memory with what they promise to end.
+    options.body_bytes = 0;
     // From the connection to the upgrade as long as from there to the Hello.
     options.request_timeout = settings_.node.server.hello_timeout;
     std::vector<asio::LoopHandlers> handlers;

@@ -85,4 +85,8 @@ Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::strin
 std::vector<std::string> check_relations(const Settings& settings,
                                          const std::map<std::string, std::string>& where);
 
+// How many sessions a loop takes, of a server that takes so many connections: somewhat fewer than
+// its share, so that those in between are told why they are sent away, and at least one.
+std::uint32_t sessions_per_loop(std::uint32_t connections, std::size_t loops);
+
 }  // namespace parley::parleyd

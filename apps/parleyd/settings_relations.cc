@@ -19,6 +19,11 @@ std::string name_of(std::string_view key, const std::map<std::string, std::strin
 
 }  // namespace
 
+std::uint32_t sessions_per_loop(std::uint32_t connections, std::size_t loops) {
+    const std::uint64_t in_all = std::uint64_t{connections} * 15 / 16;
+    return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (in_all + loops - 1) / loops));
+}
+
 std::vector<std::string> check_relations(const Settings& settings,
                                          const std::map<std::string, std::string>& where) {
     std::vector<std::string> problems;

@@ -263,6 +263,15 @@ TEST(Settings, LettersBeyondAsciiStandInCommentsOrAreEscaped) {
     }
 }
 
+TEST(Settings, ALoopTakesItsShareOfSessionsHoweverFewThereMayBe) {
+    EXPECT_EQ(sessions_per_loop(1, 1), 1u);
+    EXPECT_EQ(sessions_per_loop(10, 1), 9u);
+    EXPECT_EQ(sessions_per_loop(10, 4), 3u);
+    EXPECT_EQ(sessions_per_loop(17, 32), 1u);
+    EXPECT_EQ(sessions_per_loop(16'000, 3), 5'000u);
+    EXPECT_EQ(sessions_per_loop(UINT32_MAX, 1), 4'026'531'839u);
+}
+
 // A library that frees what it read one inside the other would need a stack as deep.
 TEST(Settings, KeysDoNotNestDeeperThanALineIsLong) {
     std::string deep = "\nthreads = 1\na";

@@ -183,6 +183,18 @@ class HalfOpen(MemoryTest):
     def test_that_drip_the_head_of_a_request(self):
         self.stand_half_open("half a request", upgrade_request()[:-4] + b"\r\nX-Filler: " + b"x" * 6000, 80 * MIB)
 
+    def test_that_promise_a_body(self):
+        self.serve()
+        before = self.resident()
+        with contextlib.ExitStack() as promising:
+            for _ in range(200):
+                client = promising.enter_context(RawClient(self.server))
+                with contextlib.suppress(ConnectionError):  # it is refused by its head
+                    client.send(b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n" + bytes(MIB - 1))
+            asyncio.run(self.neighbours_are_served())
+            # All of it held would be 200 MiB.
+            self.watch("200 x all of a body but its end", before, 16 * MIB)
+
     def test_that_say_no_hello(self):
         self.stand_half_open("no Hello", upgrade_request(), 40 * MIB)
 

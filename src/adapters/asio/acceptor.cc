@@ -21,9 +21,6 @@ constexpr int kAcceptsPerTurn = 64;
 // How long nothing is accepted when the process or the machine is out of descriptors or memory.
 constexpr auto kPauseWhenOut = std::chrono::milliseconds(100);
 constexpr auto kBetweenWarnings = std::chrono::seconds(10);
-// Refused connections that may wait at once until they have read why; beyond,
-// they are closed.
-constexpr std::size_t kRefusedAtOnce = 64;
 
 // A warning that is told at most once in ten seconds, with how often it was meant.
 class RareWarning {
@@ -84,7 +81,6 @@ class Listener final : public std::enable_shared_from_this<Listener> {
     void accept_some();
     void take(UniqueFd fd, const Address& peer);
     std::optional<Refusal> admit(Accepted& accepted);
-    bool can_be_told() const;
     bool survives(int error);
 
     std::shared_ptr<ListenerShared> shared_;
@@ -143,7 +139,11 @@ void Listener::take(UniqueFd fd, const Address& peer) {
     if (refusal) {
         too_many_.tell(own_loop().now(), shared_->log, "listener.connection_refused",
                        name_of(*refusal));
-        if (!can_be_told()) {
+        // On a TLS port words would cost a handshake.
+        if (!shared_->options.tls) {
+            accepted.telling = Telling::begin(shared_);
+        }
+        if (!accepted.telling) {
             shared_->options.admission->count(*refusal);
             return;
         }
@@ -182,12 +182,6 @@ std::optional<Refusal> Listener::admit(Accepted& accepted) {
     }
     accepted.slot = std::move(*slot);
     return std::nullopt;
-}
-
-// To say why costs a descriptor for a moment, on a TLS port a handshake.
-bool Listener::can_be_told() const {
-    return !shared_->options.tls &&
-           shared_->being_refused.load(std::memory_order_relaxed) < kRefusedAtOnce;
 }
 
 class AsioAcceptor final : public io::Acceptor {

@@ -165,6 +165,18 @@ TEST(AsioAcceptor, WrongRequestsGetTheirStatus) {
     EXPECT_TRUE(server.requests.empty());
 }
 
+TEST(AsioAcceptor, WhereNoBodyIsTakenOneIsRefusedByItsHead) {
+    AsioLoop loop;
+    Server server(loop, [](ListenOptions& options) { options.body_bytes = 0; });
+    RawPeer promises = RawPeer::to_port(server.port());
+    promises.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+    ASSERT_TRUE(promises.await_end(loop));
+    EXPECT_TRUE(has(promises.received, "HTTP/1.1 413 ")) << promises.received;
+    EXPECT_TRUE(server.requests.empty());
+    EXPECT_TRUE(
+        has(ask(server, "GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), " 200 "));
+}
+
 TEST(AsioAcceptor, AConnectionThatDawdlesIsDroppedAfterTheTimeLimit) {
     AsioLoop loop;
     Server server(loop, [](ListenOptions& options) { options.request_timeout = 20ms; });

@@ -1,11 +1,14 @@
 // Who may connect to a real listener, and whom a proxy speaks for.
-#include "adapters/asio/handshakes.h"
+#include "adapters/asio/reception.h"
 #include "adapters/asio/testing/certificates.h"
 #include "adapters/asio/testing/loopback.h"
 #include "adapters/asio/testing/raw_peer.h"
 #include "base/limits.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
 
 namespace parley::asio {
 namespace {
@@ -123,6 +126,42 @@ TEST_F(AdmittingTest, TheLimitsOfAnAddressLeaveOthersAlone) {
     server.peers.front()->channel.reset();
     ASSERT_TRUE(run_until(loop, [&] { return admission->connections() == 2; }));
     const RawPeer third = join(server, "192.0.2.7");
+}
+
+TEST_F(AdmittingTest, WhoReadsWhyItIsRefusedKeepsNobodysPlace) {
+    Server server(loop, with({.connections = 2, .handshakes = 1, .address_connections = 1}, true));
+    const RawPeer first = join(server, "192.0.2.7");
+    RawPeer refused = RawPeer::to_port(server.port());
+    refused.send(proxied("192.0.2.7") + kUpgrade);
+    ASSERT_TRUE(refused.await_end(loop));
+    EXPECT_TRUE(has(refused.received, "HTTP/1.1 429 ")) << refused.received;
+    // It has not closed its end yet.
+    EXPECT_EQ(admission->connections(), 1u);
+    EXPECT_EQ(admission->handshakes, 0);
+}
+
+TEST_F(AdmittingTest, FewRefusedConnectionsAreOpenAtOnceAlsoWhileTheirLoopIsBusy) {
+    AsioLoop busy;
+    ListenOptions options;
+    options.host = "127.0.0.1";
+    with({.connections = 1})(options);
+    auto acceptor =
+        listen(options, {{&loop, nullptr, nullptr}, {&busy, nullptr, nullptr}}, Logger(null_log()))
+            .value();
+    const RawPeer only = RawPeer::to_port(acceptor->port());
+    ASSERT_TRUE(run_until(loop, [&] { return admission->connections() == 1; }));
+    constexpr std::size_t kOthers = 4 * Telling::kMost;
+    std::vector<RawPeer> others;
+    for (std::size_t i = 0; i < kOthers; ++i) {
+        others.push_back(RawPeer::to_port(acceptor->port()));
+        loop.run_turn(AsioLoop::Wait::no);
+    }
+    EXPECT_TRUE(RawPeer::await_until(loop, [&] {
+        return std::count_if(others.begin(), others.end(), [](RawPeer& peer) {
+                   peer.receive();
+                   return peer.closed;
+               }) >= static_cast<std::ptrdiff_t>(kOthers - Telling::kMost);
+    }));
 }
 
 TEST_F(AdmittingTest, AStrangerCountsUntilItHasProvedWhoItIs) {

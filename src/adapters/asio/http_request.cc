@@ -34,7 +34,7 @@ struct HttpRequestReader::Parser {
     State fail(int code, std::string sentence) {
         status = code;
         what = std::move(sentence);
-        input.clear();
+        input = {};  // not kept while the answer is read
         return State::failed;
     }
     State fail(const boost::system::error_code& error) {

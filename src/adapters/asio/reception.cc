@@ -60,6 +60,20 @@ ListenerShared::ListenerShared(ListenOptions from, std::size_t loops, Logger log
     }
 }
 
+std::optional<Telling> Telling::begin(std::shared_ptr<ListenerShared> listener) {
+    if (listener->being_told.fetch_add(1, std::memory_order_relaxed) >= kMost) {
+        listener->being_told.fetch_sub(1, std::memory_order_relaxed);
+        return std::nullopt;
+    }
+    return Telling(std::move(listener));
+}
+
+Telling::~Telling() {
+    if (listener_) {
+        listener_->being_told.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
 bool ListenerShared::trusts(const IpAddress& peer) const {
     return std::any_of(options.trusted_proxies.begin(), options.trusted_proxies.end(),
                        [&](const Network& network) { return network.contains(peer); });
@@ -73,6 +87,7 @@ Reception::Reception(std::shared_ptr<ListenerShared> listener, const LoopHandler
       socket_(*handlers_.loop, std::move(accepted.descriptor)),
       peer_(accepted.peer),
       slot_(std::move(accepted.slot)),
+      telling_(std::move(accepted.telling)),
       request_(listener_->options.header_bytes, listener_->options.body_bytes) {}
 
 Reception::~Reception() {
@@ -111,8 +126,6 @@ void Reception::start() {
 }
 
 void Reception::start_refused(Refusal refusal) {
-    is_refusal_ = true;
-    listener_->being_refused.fetch_add(1, std::memory_order_relaxed);
     AsioLoop& loop = *handlers_.loop;
     limit_ = loop.call_at(loop.now() + kLinger, [self = shared_from_this()] { self->over(); });
     turn_away(refusal);
@@ -137,19 +150,22 @@ void Reception::leave_place() {
     if (const auto place = std::exchange(place_, std::nullopt)) {
         listener_->handshakes[loop_index_]->leave(*place);
     }
-    if (std::exchange(is_refusal_, false)) {
-        listener_->being_refused.fetch_sub(1, std::memory_order_relaxed);
-    }
 }
 
-// Before TLS, where nothing can be said, the connection is only closed.
+// Whoever is refused keeps nobody else's place while it reads why. Before TLS, where nothing can be
+// said, the connection is only closed.
 void Reception::turn_away(Refusal refusal, std::string_view what) {
     Admission& admission = *listener_->options.admission;
     admission.count(refusal);
     listener_->log.debug("listener.refused", {{"reason", name_of(refusal)},
                                               {"address", peer_ ? peer_->to_text() : "local"},
                                               {"what", what}});
-    if (listener_->options.tls) {
+    leave_place();
+    slot_.release();
+    if (!telling_ && !listener_->options.tls) {
+        telling_ = Telling::begin(listener_);
+    }
+    if (!telling_) {
         over();
         return;
     }
@@ -343,6 +359,7 @@ void Reception::ask_handler() {
     const bool head_only = request_.method() == "HEAD";
     io::HttpRequest request{std::string(request_.method()), std::string(request_.target()),
                             request_.take_body()};
+    request_.take_rest();  // of which nothing becomes
     handlers_.requests->handle(
         request, [weak = weak_from_this(), head_only](const io::HttpResponse& response) {
             const auto self = weak.lock();
@@ -443,6 +460,7 @@ void Reception::over() {
     leave_place();
     slot_.release();
     socket_.close();
+    telling_.reset();
 }
 
 }  // namespace parley::asio

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace parley::asio {
@@ -29,9 +30,30 @@ struct ListenerShared {
     Logger log;
     // Beside the loops, each touched by its own only.
     std::vector<std::unique_ptr<Handshakes>> handshakes;
-    // Those that only wait until they have read why they are refused.
-    std::atomic<std::size_t> being_refused{0};
-    std::atomic<bool> dropped{false};  // the acceptor is gone: no handler is called any more
+    std::atomic<std::size_t> being_told{0};  // see Telling
+    std::atomic<bool> dropped{false};        // the acceptor is gone: no handler is called any more
+};
+
+// A place among the few connections at once that are told why they are refused. They count
+// among no others, and beyond these few one is closed without words: so that refused ones, also
+// those that wait for a loop that is busy, cannot take the descriptors that the store needs.
+class Telling {
+  public:
+    static constexpr std::size_t kMost = 64;
+
+    // None if all are taken.
+    static std::optional<Telling> begin(std::shared_ptr<ListenerShared> listener);
+    Telling(Telling&&) noexcept = default;
+    Telling& operator=(Telling&& other) noexcept {
+        std::swap(listener_, other.listener_);
+        return *this;
+    }
+    ~Telling();
+
+  private:
+    explicit Telling(std::shared_ptr<ListenerShared> listener) : listener_(std::move(listener)) {}
+
+    std::shared_ptr<ListenerShared> listener_;
 };
 
 // A connection as it was accepted.
@@ -40,6 +62,7 @@ struct Accepted {
     UniqueFd descriptor;
     std::optional<IpAddress> peer;  // none: a Unix socket
     ConnectionSlot slot;
+    std::optional<Telling> telling;  // of one that is refused
 };
 
 // One accepted connection until it has become a channel or its request is
@@ -98,7 +121,7 @@ class Reception final : public std::enable_shared_from_this<Reception> {
     ConnectionSlot slot_;
     Instant began_{};
     std::optional<Handshakes::Place> place_;
-    bool is_refusal_ = false;
+    std::optional<Telling> telling_;
     Step step_ = Step::beginning;
     io::Timer limit_;
     std::unique_ptr<ProxyHeader> proxy_header_;
