@@ -107,16 +107,22 @@ Result<ApplicationFiles::Entry> ApplicationFiles::create(std::optional<std::stri
                                      "there is an application " + name + " already"));
     }
     const std::string folder = DataFolder::applications_in(folder_);
+    const std::string file = folder + "/" + name + std::string(kSuffix);
+    // Whoever put it there may have signed tokens with its secret already.
+    std::error_code failure;
+    if (std::filesystem::exists(std::filesystem::symlink_status(file, failure))) {
+        return unexpected(make_error(ErrorCode::invalid_argument,
+                                     file + ": is there and not loaded; send SIGHUP to load it, or "
+                                            "choose another key"));
+    }
     PARLEY_CHECK(make_private_folder(folder));
     // A power loss must not take the folder away from the file that is flushed into it.
     PARLEY_CHECK(flush_folder_of(folder));
-    return write({{ApplicationKey(name), {make_application_secret(entropy_)}},
-                  folder + "/" + name + std::string(kSuffix),
-                  false});
+    return write({{ApplicationKey(name), {make_application_secret(entropy_)}}, file, false});
 }
 
 Result<ApplicationFiles::Entry> ApplicationFiles::rotate(const ApplicationKey& key) {
-    Entry entry = entries_.at(key);
+    PARLEY_TRY(Entry entry, read_again(key));
     entry.application.secrets.insert(entry.application.secrets.begin(),
                                      make_application_secret(entropy_));
     entry.application.secrets.resize(2);
@@ -124,7 +130,7 @@ Result<ApplicationFiles::Entry> ApplicationFiles::rotate(const ApplicationKey& k
 }
 
 Result<ApplicationFiles::Entry> ApplicationFiles::drop_previous(const ApplicationKey& key) {
-    Entry entry = entries_.at(key);
+    PARLEY_TRY(Entry entry, read_again(key));
     entry.application.secrets.resize(1);
     return write(std::move(entry));
 }
@@ -133,6 +139,17 @@ Result<void> ApplicationFiles::remove(const ApplicationKey& key) {
     PARLEY_CHECK(remove_file(entries_.at(key).file));
     entries_.erase(key);
     return {};
+}
+
+Result<ApplicationFiles::Entry> ApplicationFiles::read_again(const ApplicationKey& key) const {
+    Entry entry = entries_.at(key);
+    PARLEY_TRY(entry.application, read_application(entry.file, issuer_prefix_));
+    if (entry.application.key != key) {
+        return unexpected(make_error(ErrorCode::invalid_argument,
+                                     entry.file + ": is of the application " +
+                                         entry.application.key.value() + " now; send SIGHUP"));
+    }
+    return entry;
 }
 
 Result<ApplicationFiles::Entry> ApplicationFiles::write(Entry entry) {

@@ -43,8 +43,8 @@ class ApplicationFiles {
     const Entry* find(const ApplicationKey& key) const;
     std::vector<server::Application> applications() const;
 
-    // A new application, with a random key if none is given. Refused: a key that is taken or is
-    // none.
+    // A new application, with a random key if none is given. Refused: a key that is taken,
+    // also by a file that was not loaded yet, or is none.
     Result<Entry> create(std::optional<std::string> key);
     // A new secret, which signs from now on; the one before stays valid, older ones end. The key
     // must be there.
@@ -55,6 +55,8 @@ class ApplicationFiles {
     Result<void> remove(const ApplicationKey& key);
 
   private:
+    // What the file says now: a secret that was put there by hand is not lost by a change of ours.
+    Result<Entry> read_again(const ApplicationKey& key) const;
     Result<Entry> write(Entry entry);
 
     const std::string folder_;

@@ -114,6 +114,31 @@ TEST_F(ApplicationFolder, RotationKeepsTheSecretBeforeAndNoOther) {  // R22
     }
 }
 
+TEST_F(ApplicationFolder, MakesNoneOverAFileThatIsNotLoaded) {
+    ASSERT_TRUE(files_.create("a"));
+    ApplicationFiles others(path_, kPrefix, entropy_);  // as before the file was put there
+    const std::vector<std::string> secrets = secrets_on_disk(ApplicationKey("a"));
+    const auto refused = others.create("a");
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().description, HasSubstr("send SIGHUP"));
+    EXPECT_EQ(secrets_on_disk(ApplicationKey("a")), secrets);
+}
+
+TEST_F(ApplicationFolder, AChangeKeepsWhatWasPutIntoTheFileByHand) {
+    ASSERT_TRUE(files_.create("a"));
+    const ApplicationKey key("a");
+    ApplicationFiles others(path_, kPrefix, entropy_);
+    ASSERT_TRUE(others.reload());
+    const std::string by_hand = others.rotate(key)->application.secrets.at(0);
+    const std::string newest = files_.rotate(key)->application.secrets.at(0);
+    EXPECT_THAT(secrets_on_disk(key), ElementsAre(newest, by_hand));
+    const std::string last = others.rotate(key)->application.secrets.at(0);
+    ASSERT_TRUE(files_.drop_previous(key));
+    EXPECT_THAT(secrets_on_disk(key), ElementsAre(last));
+    std::filesystem::remove(files_.find(key)->file);
+    EXPECT_FALSE(files_.rotate(key));
+}
+
 TEST_F(ApplicationFolder, RemovingTakesTheFile) {
     const auto made = files_.create("a");
     ASSERT_TRUE(made);

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 namespace parley::parleyd {
 namespace {
 
@@ -34,6 +38,7 @@ TEST(StderrLog, WritesLinesFromItsLevelOn) {
     logger.debug("hidden");
     log.set_level(LogLevel::debug);
     logger.debug("shown", {{"braces", "{}"}});
+    log.flush();
     const std::string output = testing::internal::GetCapturedStderr();
     EXPECT_THAT(output, Not(HasSubstr("hidden")));
     EXPECT_THAT(output,
@@ -44,6 +49,7 @@ TEST(StderrLog, WritesJsonWithTimeLevelEventAndFields) {
     StderrLog log(LogLevel::info, LogFormat::json);
     testing::internal::CaptureStderr();
     Logger(log).warn("a.b", {{"k", "v"}});
+    log.flush();
     EXPECT_THAT(testing::internal::GetCapturedStderr(),
                 testing::MatchesRegex("[{]\"ts\":\"20..-..-..T..:..:..\\....Z\",\"level\":\"warn\","
                                       "\"event\":\"a.b\",\"fields\":[{]\"k\":\"v\"[}][}]\n"));
@@ -59,6 +65,76 @@ TEST(StderrLog, TellsAtItsEndWhatItHeldBack) {
     }
     EXPECT_THAT(testing::internal::GetCapturedStderr(),
                 HasSubstr("log.suppressed of=noise lines=80"));
+}
+
+// A pipe that is full, so that whoever writes to it waits.
+class FullPipe {
+  public:
+    FullPipe() {
+        ::signal(SIGPIPE, SIG_IGN);
+        EXPECT_EQ(::pipe(ends_), 0);
+        const int flags = ::fcntl(ends_[1], F_GETFL);
+        ::fcntl(ends_[1], F_SETFL, flags | O_NONBLOCK);
+        const std::string block(4096, '.');
+        while (::write(ends_[1], block.data(), block.size()) > 0) {
+        }
+        ::fcntl(ends_[1], F_SETFL, flags);
+    }
+    FullPipe(const FullPipe&) = delete;
+    FullPipe& operator=(const FullPipe&) = delete;
+    // The end for writing stays open: a thread may hang in it.
+    ~FullPipe() { ::close(ends_[0]); }
+
+    int end() const { return ends_[1]; }
+    // All that comes until `text` was read.
+    std::string read_until(std::string_view text) {
+        std::string all;
+        while (all.find(text) == std::string::npos) {
+            char block[4096];
+            const ssize_t got = ::read(ends_[0], block, sizeof block);
+            if (got <= 0) {
+                break;
+            }
+            all.append(block, static_cast<std::size_t>(got));
+        }
+        return all;
+    }
+
+  private:
+    int ends_[2]{};
+};
+
+TEST(StderrLog, DoesNotWaitForWhoeverReadsAndTellsWhatWasLost) {
+    FullPipe pipe;
+    StderrLog log(LogLevel::debug, LogFormat::text, pipe.end());
+    const std::uint64_t lines = LineWriter::kMostLines + 10'000;
+    for (std::uint64_t i = 0; i < lines; ++i) {
+        Logger(log).debug("noise");
+    }
+    Logger(log).debug("newest");
+    EXPECT_GE(log.suppressed(), 5'000);  // the thread may hold some thousands
+    const std::string read = pipe.read_until("newest");
+    EXPECT_THAT(read, HasSubstr("warn  log.lost lines=" + std::to_string(log.suppressed())));
+}
+
+TEST(StderrLog, EndsThoughNobodyReads) {
+    FullPipe pipe;
+    StderrLog log(LogLevel::info, LogFormat::text, pipe.end());
+    Logger(log).info("unread");
+    const auto before = std::chrono::steady_clock::now();
+    log.flush();
+    EXPECT_GE(std::chrono::steady_clock::now() - before, LineWriter::kPatience);
+}
+
+TEST(StderrLog, CountsLinesOfADescriptorThatTakesNone) {
+    const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+    {
+        StderrLog log(LogLevel::info, LogFormat::text, full);
+        Logger(log).info("lost");
+        log.flush();
+        EXPECT_EQ(log.suppressed(), 1);
+    }
+    ::close(full);
 }
 
 TEST(LogLimit, CountsWhatComesTooFastAndTellsItAfterThePeriod) {

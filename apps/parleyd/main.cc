@@ -153,7 +153,8 @@ void serve(const CommandLine& line, Server& server, Events& events, Supervisor& 
     }
 }
 
-void drain(Server& server, Events& events, const Logger& log) {
+void drain(Server& server, Events& events, StderrLog& sink) {
+    const Logger log(sink);
     using Event = Events::Event;
     log.info("server.draining");
     const auto latest = std::chrono::steady_clock::now() + kDrainMost;
@@ -166,9 +167,11 @@ void drain(Server& server, Events& events, const Logger& log) {
             case Event::terminate:
                 // Nothing that was said is lost by this.
                 log.warn("server.forced");
+                sink.flush();
                 ::_exit(exit_code::kOk);
             case Event::timed_out:
                 log.warn("server.drain_timed_out");
+                sink.flush();
                 ::_exit(exit_code::kOk);
             case Event::reload:
                 break;
@@ -189,11 +192,13 @@ int run(const CommandLine& line, const Loaded& loaded) {
         return exit_code_of(opened.error());
     }
     server.run();
+    // What the start had to say is there before others go on because of it.
+    sink.flush();
     say_ready(server);
     Supervisor supervisor(environment(), log);
     serve(line, server, events, supervisor, sink);
     supervisor.stopping("sending sessions away");
-    drain(server, events, log);
+    drain(server, events, sink);
     Events::end_process_on_signal_or_after(kTeardownMost);
     return exit_code::kOk;
 }

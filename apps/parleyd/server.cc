@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -30,12 +30,11 @@ constexpr int kBackgroundNice = 10;
 
 // Nothing may be said after a write whose outcome nobody knows: the process ends here and now,
 // before any answer that waits can leave. The next start reads what the disk really has.
-[[noreturn]] void end_after_fatal_write(const Logger& log, const Error& error) {
-    log.error("store.write_failed", {{"error", error.description}});
-    std::fprintf(stderr,
-                 "parleyd: the store cannot be written: %s; nothing more is answered; see to the "
-                 "disk and start again\n",
-                 error.description.c_str());
+[[noreturn]] void end_after_fatal_write(StderrLog& sink, const Error& error) {
+    Logger(sink).error("store.write_failed", {{"error", error.description}});
+    sink.say("parleyd: the store cannot be written: " + error.description +
+             "; nothing more is answered; see to the disk and start again");
+    sink.flush();
     ::_exit(exit_code::kFatalWrite);
 }
 
@@ -125,7 +124,7 @@ Result<void> Server::open_store() {
     options.quota_retained_bytes = settings_.node.server.quota_retained_bytes;
     options.devices = settings_.node.server.devices;
     options.hold_for_unknown = settings_.unknown_recipients == UnknownRecipients::hold;
-    options.on_fatal = [log = log_](const Error& error) { end_after_fatal_write(log, error); };
+    options.on_fatal = [&sink = sink_](const Error& error) { end_after_fatal_write(sink, error); };
     auto opened = mailbox::LogStore::open(*table_, *store_loop_, clock_, std::move(options), log_);
     if (!opened) {
         return unexpected(make_error(ErrorCode::store_failed, opened.error().description));
@@ -249,7 +248,13 @@ void Server::run() {
     threads_.emplace_back([this] { store_loop_->run(); });
     threads_.emplace_back([this] {
         // Only this thread's: its work waits behind all other.
-        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBackgroundNice);
+        if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBackgroundNice) != 0) {
+            log_.warn("server.background_not_nice",
+                      {{"error", std::system_category().message(errno)},
+                       {"advice",
+                        "let the process call setpriority: a search competes with "
+                        "messages for the processor"}});
+        }
         background_->run();
     });
     for (const auto& loop : loops_) {

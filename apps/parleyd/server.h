@@ -76,7 +76,7 @@ class Server {
 
     const Settings settings_;
     const std::uint64_t descriptors_;
-    const StderrLog& sink_;
+    StderrLog& sink_;
     const Logger log_;
 
     // In the order of dependence: what stands below uses what stands above.

@@ -1,10 +1,10 @@
 #include "stderr_log.h"
 
+#include <spdlog/details/log_msg.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace parley::parleyd {
 namespace {
@@ -12,22 +12,6 @@ namespace {
 constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %v";
 constexpr const char* kJsonPattern = R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ",%v})";
 constexpr std::string_view kHex = "0123456789abcdef";
-
-spdlog::level::level_enum level_of(LogLevel level) {
-    switch (level) {
-        case LogLevel::trace:
-            return spdlog::level::trace;
-        case LogLevel::debug:
-            return spdlog::level::debug;
-        case LogLevel::info:
-            return spdlog::level::info;
-        case LogLevel::warn:
-            return spdlog::level::warn;
-        case LogLevel::error:
-            break;
-    }
-    return spdlog::level::err;
-}
 
 // Escapes what would end the quotes or the line. Bytes that are not ASCII are escaped too, so that
 // a line is valid whatever was in a value.
@@ -54,6 +38,27 @@ bool needs_quotes(std::string_view value) {
     return value.empty() || std::any_of(value.begin(), value.end(), [](char c) {
                return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=';
            });
+}
+
+// With the time of now and the end of the line.
+std::string whole_line(LogLevel level, std::string_view event, const std::vector<LogField>& fields,
+                       LogFormat format) {
+    // One for each thread: it keeps the second that it wrote last, and has no lock.
+    thread_local spdlog::pattern_formatter text(kTextPattern, spdlog::pattern_time_type::utc);
+    thread_local spdlog::pattern_formatter json(kJsonPattern, spdlog::pattern_time_type::utc);
+    const bool is_json = format == LogFormat::json;
+    const std::string line =
+        is_json ? as_json(level, event, fields) : as_text(level, event, fields);
+    const spdlog::details::log_msg message("parleyd", spdlog::level::info,
+                                           spdlog::string_view_t(line.data(), line.size()));
+    spdlog::memory_buf_t whole;
+    (is_json ? json : text).format(message, whole);
+    return {whole.data(), whole.size()};
+}
+
+template <LogFormat format>
+std::string missing_line(std::uint64_t lines) {
+    return whole_line(LogLevel::warn, "log.lost", {{"lines", lines}}, format);
 }
 
 }  // namespace
@@ -92,15 +97,11 @@ std::string as_json(LogLevel level, std::string_view event, const std::vector<Lo
     return line + "}";
 }
 
-StderrLog::StderrLog(LogLevel level, LogFormat format) : level_(level), format_(format) {
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        format == LogFormat::json ? kJsonPattern : kTextPattern, spdlog::pattern_time_type::utc));
-    logger_ = std::make_unique<spdlog::logger>("parleyd", std::move(sink));
-    // Which lines are built is decided here, with our own levels.
-    logger_->set_level(spdlog::level::trace);
-    logger_->flush_on(spdlog::level::trace);
-}
+StderrLog::StderrLog(LogLevel level, LogFormat format, int descriptor)
+    : level_(level),
+      format_(format),
+      writer_(descriptor, format == LogFormat::json ? missing_line<LogFormat::json>
+                                                    : missing_line<LogFormat::text>) {}
 
 StderrLog::~StderrLog() {
     print_suppressed(limit_.take_all_suppressed());
@@ -140,10 +141,7 @@ void StderrLog::set_level(LogLevel level) {
 }
 
 void StderrLog::print(LogLevel level, std::string_view event, const std::vector<LogField>& fields) {
-    const std::string line =
-        format_ == LogFormat::json ? as_json(level, event, fields) : as_text(level, event, fields);
-    // Through a view: the line is no format string.
-    logger_->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+    writer_.write(whole_line(level, event, fields, format_));
 }
 
 void StderrLog::print_suppressed(const std::vector<LogLimit::Suppressed>& suppressed) {

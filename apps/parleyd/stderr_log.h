@@ -1,20 +1,19 @@
 #pragma once
 
 #include "base/log.h"
+#include "line_writer.h"
 #include "log_limit.h"
 #include "settings.h"
 
+#include <unistd.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
-
-namespace spdlog {
-class logger;
-}
 
 namespace parley::parleyd {
 
@@ -25,12 +24,13 @@ std::string as_json(LogLevel level, std::string_view event, const std::vector<Lo
 
 // Log lines on standard error, as text or as one JSON object a line. Lines of one event that come
 // too fast are counted instead (LogLimit), except below info, where somebody asked for them all.
+// Whoever logs never waits for the descriptor: lines are written by a thread (LineWriter).
 class StderrLog final : public LogSink {
   public:
-    StderrLog(LogLevel level, LogFormat format);
+    StderrLog(LogLevel level, LogFormat format, int descriptor = STDERR_FILENO);
     StderrLog(const StderrLog&) = delete;
     StderrLog& operator=(const StderrLog&) = delete;
-    // Tells what was held back until now.
+    // Tells what was held back until now, and waits a moment for all to be written.
     ~StderrLog() override;
 
     void write(LogLevel level, std::string_view event,
@@ -39,8 +39,16 @@ class StderrLog final : public LogSink {
 
     // Any thread.
     void set_level(LogLevel level);
-    // Lines that were held back, ever. Any thread.
-    std::int64_t suppressed() const { return suppressed_.load(std::memory_order_relaxed); }
+    // A sentence for people, as it is. Like a line it waits for nobody. Any thread.
+    void say(const std::string& sentence) { writer_.write(sentence + "\n"); }
+    // Waits until all lines are written, for a moment at most. For who ends the process here and
+    // now. Any thread.
+    void flush() { writer_.flush(); }
+    // Lines that were held back, or that could not be written, ever. Any thread.
+    std::int64_t suppressed() const {
+        return suppressed_.load(std::memory_order_relaxed) +
+               static_cast<std::int64_t>(writer_.lost());
+    }
 
   private:
     void print(LogLevel level, std::string_view event, const std::vector<LogField>& fields);
@@ -48,10 +56,10 @@ class StderrLog final : public LogSink {
 
     std::atomic<LogLevel> level_;
     const LogFormat format_;
-    std::unique_ptr<spdlog::logger> logger_;
     std::atomic<std::int64_t> suppressed_ = 0;
     std::mutex mutex_;  // guards limit_
     LogLimit limit_;
+    LineWriter writer_;
 };
 
 }  // namespace parley::parleyd

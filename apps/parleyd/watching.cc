@@ -48,7 +48,7 @@ void Watching::write(MetricsText& text, Instant now) const {
     }
     write_loops(text, now);
     text.counter("parley_log_lines_suppressed_total",
-                 "Log lines that were counted instead of written because they repeat.",
+                 "Log lines that were counted instead of written: they repeat, or nobody reads.",
                  parts_.log->suppressed());
     process_.write(text);
 }

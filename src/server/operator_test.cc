@@ -86,6 +86,12 @@ TEST_F(OperatorTest, SeesTheSessionsOfAllLoopsSorted) {
     EXPECT_FALSE(all.sessions[2].address.empty());
     EXPECT_EQ(all.sessions[2].ends_at, wall_time_from_ms(bob.welcome->session_ends_at_ms));
     EXPECT_GT(all.sessions[2].since, server.wall.now() - 10s);
+    server.run(2s);
+    bob.send(wire::Refresh{server.token("bob", "", 7200s)});
+    server.run();
+    const auto& refreshed = std::get<wire::Refreshed>(bob.frames.back());
+    EXPECT_EQ(list({kTestApplication}).sessions[2].ends_at,
+              wall_time_from_ms(refreshed.session_ends_at_ms));
 
     EXPECT_EQ(list({kTestApplication}, 1).sessions.size(), 1u);
     EXPECT_EQ(list({kTestApplication}, 1).total, 3u);

@@ -302,7 +302,8 @@ void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
     if (!claims) {
         return goodbye(claims.error());
     }
-    protocol_.refreshed(told_end_of(*claims), end_of(*claims));
+    ends_at_ms_ = told_end_of(*claims);
+    protocol_.refreshed(ends_at_ms_, end_of(*claims));
 }
 
 void Session::on_output(protocol::ServerSession::Ended& output) {

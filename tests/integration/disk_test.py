@@ -92,6 +92,7 @@ class SmallDisk(ProgramTest):
     def test_a_full_disk_stops_submissions_and_nothing_else_and_it_goes_on_by_itself(self):
         server = self.serve("--config", "p.toml")
         asyncio.run(self.live_through(server))
+        server.wait_logged("store.accepts")
         self.assertEqual(server.errors().count("store.refused"), 1, server.errors())
         self.assertEqual(server.errors().count("store.accepts"), 1, server.errors())
         self.assertEqual(server.end(), 0)
@@ -199,6 +200,7 @@ class BadBlock(ProgramTest):
         status, body = server.control("/readyz")
         self.assertEqual(status, 503)
         self.assertIn(table.name, body)
+        server.wait_logged("store.unreadable")
         self.assertEqual(server.errors().count("store.unreadable"), 1, server.errors())
         self.assertIn(table.name, server.errors())
         self.assertEqual(server.end(), 0)

@@ -96,10 +96,14 @@ class Metrics(ProgramTest):
     def test_a_message_is_counted_and_timed(self):
         server = self.serve()
         asyncio.run(talk(server))
-        page = self.metrics(server)
+        delivered = 'parley_events_appended_total{kind="delivered"} 1'
+        # Its device can have the receipt before it is counted.
+        deadline = time.monotonic() + SECONDS
+        while delivered not in (page := self.metrics(server)) and time.monotonic() < deadline:
+            time.sleep(0.02)
         for line in ('parley_submissions_total{result="accepted"} 1', 'parley_recipients_total{result="accepted"} 1',
                      'parley_events_appended_total{kind="incoming"} 1', 'parley_events_appended_total{kind="sent"} 1',
-                     'parley_events_appended_total{kind="delivered"} 1', "parley_accept_to_durable_seconds_count 1"):
+                     delivered, "parley_accept_to_durable_seconds_count 1"):
             self.assertIn("\n" + line + "\n", page)
         for name in ("parley_received_bytes_total", "parley_sent_bytes_total", "parley_store_commit_bytes_total",
                      "parley_upgrades_total", "process_resident_memory_bytes", "process_open_fds"):

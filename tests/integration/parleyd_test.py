@@ -1,8 +1,10 @@
 """The program parleyd as docs/cli.md describes it: options, files, lines, signals and exit codes."""
 
 import asyncio
+import contextlib
 import http.client
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -92,6 +94,30 @@ class Start(ProgramTest):
             connection.request("GET", target)
             self.assertEqual(connection.getresponse().status, status, target)
             connection.close()
+
+    def test_a_log_that_nobody_reads_stops_nothing(self):
+        unread, log = os.pipe()
+        os.set_blocking(log, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(log, bytes(4096))
+        os.set_blocking(log, True)
+        server = self.start("--data", "data", "--listen", "127.0.0.1:0", "--log-level", "debug", stderr=log).wait_ready()
+        os.close(log)
+
+        async def talk():
+            alice, bob = Device(server, "alice", "a"), Device(server, "bob", "b")
+            for device in (alice, bob):
+                await device.connect()
+            for number in range(100):
+                await alice.result(await alice.submit(["bob"], str(number)))
+            await bob.until_incoming([str(number) for number in range(100)])
+            for device in (alice, bob):
+                await device.close()
+        asyncio.run(talk())
+        self.assertEqual(server.control("/healthz")[0], 200)
+        self.assertEqual(server.end(), 0)
+        os.close(unread)
 
     def test_ipv6_has_brackets(self):
         try:

@@ -31,14 +31,14 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Parleyd:
-    """One process, with its standard error in a file so that it never waits for us."""
+    """One process, with its standard error in a file so that it never waits for us, unless one is given."""
 
-    def __init__(self, folder, *arguments, environment=None, prepare=None):
+    def __init__(self, folder, *arguments, environment=None, prepare=None, stderr=None):
         self.data = pathlib.Path(folder) / "data"
         self.log = tempfile.TemporaryFile(dir=folder)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY")}
         self.process = subprocess.Popen(
-            [BINARY, *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=folder,
+            [BINARY, *arguments], stdout=subprocess.PIPE, stderr=self.log if stderr is None else stderr, text=True, cwd=folder,
             env={**clean, **(environment or {})}, preexec_fn=prepare)
         self.port = self.admin_port = None
         self.lines = []

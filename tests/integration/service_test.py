@@ -30,6 +30,15 @@ class Systemd:
             if next(iter(message)) not in skip:
                 return message
 
+    def drain(self):
+        """Throws away what is there."""
+        self.socket.settimeout(0)
+        try:
+            while True:
+                self.socket.recv(4096)
+        except BlockingIOError:
+            pass
+
 
 class Notify(ProgramTest):
     def systemd(self, address=None):
@@ -65,6 +74,8 @@ class Notify(ProgramTest):
         server = self.serve("--threads", "3",
                             environment={"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "400000"})
         self.assertEqual(systemd.next()["READY"], "1")
+        # What came before the clock is looked at would be counted as if it had come fast.
+        systemd.drain()
         began = time.monotonic()
         for _ in range(8):
             self.assertEqual(systemd.next(), {"WATCHDOG": "1"})

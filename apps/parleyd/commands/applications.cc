@@ -59,8 +59,8 @@ int rotate(const CommandInput& input) {
 }
 
 // In steps, so that an application of any size takes little memory. Can be begun again: an
-// application that was removed is erased all the same.
-int erase_users(const CommandInput& input) {
+// application that was removed is erased all the same. `is_known`: it was served until now.
+int erase_users(const CommandInput& input, bool is_known) {
     std::string after;
     std::size_t erased = 0;
     for (bool more = true; more;) {
@@ -78,6 +78,11 @@ int erase_users(const CommandInput& input) {
         erased += json.value("erased", std::size_t{0});
         after = json.value("after", std::string());
         more = json.value("more", false);
+    }
+    if (erased == 0 && !is_known) {
+        complain("there is no application " + std::string(input.arguments["KEY"]) +
+                 ", and no user of it is left; parleyd app list shows all");
+        return exit_code::kRefused;
     }
     if (input.arguments.has("--json")) {
         std::printf("{\"erased_users\":%zu}\n", erased);
@@ -108,7 +113,7 @@ int remove(const CommandInput& input) {
         complain(json.is_object() ? json.value("message", removed->body) : removed->body);
         return exit_code::kRefused;
     }
-    return erase_users(input);
+    return erase_users(input, removed->status == 200);
 }
 
 }  // namespace
