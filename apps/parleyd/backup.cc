@@ -137,21 +137,45 @@ Result<void> close_folders(const std::string& folder) {
     return failure ? unexpected(failed(folder, failure.message())) : Result<void>();
 }
 
-// A command that ran as root leaves files that the server can use.
-Result<void> give_to_owner_of(const std::string& data, const std::string& folder) {
-    struct stat owner{};
-    if (::geteuid() != 0 || ::stat(data.c_str(), &owner) != 0) {
-        return {};
-    }
-    std::error_code failure;
-    fs::recursive_directory_iterator at(folder, failure);
-    for (const fs::recursive_directory_iterator end; !failure && at != end; at.increment(failure)) {
-        if (::lchown(at->path().c_str(), owner.st_uid, owner.st_gid) != 0) {
-            return unexpected(file_error("its owner cannot be set", at->path().string()));
+// A restore by root leaves files that the server can use: all that it makes goes to the owner of
+// the data folder or, where that is new, of the nearest folder above that was there.
+class Heir {
+  public:
+    // Before the data folder is made.
+    explicit Heir(const std::string& data) {
+        std::error_code failure;
+        fs::path at = fs::absolute(data, failure);
+        while (::stat(at.c_str(), &owner_) != 0 && at.has_relative_path()) {
+            new_folders_.push_back(at.string());
+            at = at.parent_path();
         }
     }
-    return failure ? unexpected(failed(folder, failure.message())) : Result<void>();
-}
+    Result<void> give_folders() const {
+        for (const std::string& folder : new_folders_) {
+            PARLEY_CHECK(give(folder));
+        }
+        return {};
+    }
+    Result<void> give_all_in(const std::string& folder) const {
+        std::error_code failure;
+        fs::recursive_directory_iterator at(folder, failure);
+        for (const fs::recursive_directory_iterator end; !failure && at != end;
+             at.increment(failure)) {
+            PARLEY_CHECK(give(at->path().string()));
+        }
+        return failure ? unexpected(failed(folder, failure.message())) : Result<void>();
+    }
+    Result<void> give(const std::string& path) const {
+        if (::geteuid() == 0 && ::lchown(path.c_str(), owner_.st_uid, owner_.st_gid) != 0) {
+            return unexpected(file_error("its owner cannot be set", path));
+        }
+        return {};
+    }
+
+  private:
+    struct stat owner_{};
+    std::vector<std::string> new_folders_;
+};
 
 Result<void> check_empty(const std::string& data) {
     std::error_code failure;
@@ -246,8 +270,11 @@ Result<Manifest> restore_backup(const std::string& given, const std::string& dat
     if (wrong) {
         return unexpected(std::move(*wrong));
     }
+    const Heir heir(without_slashes(data));
     // Held until all is in its place; a running server holds it too.
     PARLEY_TRY(const auto held, DataFolder::open(data));
+    PARLEY_CHECK(heir.give_folders());
+    PARLEY_CHECK(heir.give(DataFolder::lock_in(without_slashes(data))));
     PARLEY_CHECK(check_empty(data));
     Unfinished unfinished(DataFolder::unfinished_restore_in(without_slashes(data)));
     const std::string& folder = unfinished.path();
@@ -258,7 +285,7 @@ Result<Manifest> restore_backup(const std::string& given, const std::string& dat
         PARLEY_CHECK(copy_private_file(backup + "/" + file.path, folder + "/" + file.path));
     }
     PARLEY_CHECK(close_folders(folder));
-    PARLEY_CHECK(give_to_owner_of(data, folder));
+    PARLEY_CHECK(heir.give_all_in(folder));
     PARLEY_CHECK(flush_all(folder));
     std::error_code failure;
     // While the unfinished folder is there no server starts here.

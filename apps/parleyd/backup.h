@@ -23,8 +23,9 @@ void check_backup(const std::string& backup, const Manifest& manifest,
                   const BackupFinding& finding);
 
 // Copies a backup into the data folder `data`, which is new or empty, durably. Its store has no
-// epoch: the first start gives it a new one (R19). Errors name the file; then
-// nothing but an empty folder is left there.
+// epoch: the first start gives it a new one (R19). Run by root it leaves all to the owner of `data`
+// or, where that is new, of the folder above. Errors name the file; then nothing but an empty
+// folder is left there. The tables are not read: rocksdb::check_files() is the caller's.
 Result<Manifest> restore_backup(const std::string& backup, const std::string& data);
 
 }  // namespace parley::parleyd

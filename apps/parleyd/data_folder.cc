@@ -1,5 +1,6 @@
 #include "data_folder.h"
 
+#include "base/try.h"
 #include "files.h"
 
 #include <fcntl.h>
@@ -31,22 +32,16 @@ std::string holder(const std::string& lock_file) {
     return is_number ? " (process " + pid + ")" : "";
 }
 
-}  // namespace
-
-Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
-    std::string path = given;
+std::string without_slashes(std::string path) {
     while (path.size() > 1 && path.back() == '/') {
         path.pop_back();
     }
-    // Whoever reads this folder reads every message.
-    if (auto made = make_private_folder(path); !made) {
-        return unexpected(store_failed(made.error()));
-    }
-    const std::string lock_file = path + "/LOCK";
-    const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0) {
-        return unexpected(store_failed(file_error("the data folder cannot be used", lock_file)));
-    }
+    return path;
+}
+
+// Closes the file where it fails.
+Result<void> lock_alone(int lock, const std::string& path) {
+    const std::string lock_file = DataFolder::lock_in(path);
     // Held by the open file: the kernel gives it back however the process ends.
     if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
         const int reason = errno;
@@ -60,19 +55,56 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
         errno = reason;
         return unexpected(store_failed(file_error("the data folder cannot be locked", lock_file)));
     }
-    struct stat found{};
-    if (::lstat(unfinished_restore_in(path).c_str(), &found) == 0) {
-        ::close(lock);
-        return unexpected(make_error(ErrorCode::store_failed,
-                                     unfinished_restore_in(path) +
-                                         ": a restore was interrupted; remove the folder " + path +
-                                         " and restore again"));
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
+    const std::string path = without_slashes(given);
+    // Whoever reads this folder reads every message.
+    if (auto made = make_private_folder(path); !made) {
+        return unexpected(store_failed(made.error()));
     }
+    const std::string lock_file = lock_in(path);
+    const int lock = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0) {
+        return unexpected(store_failed(file_error("the data folder cannot be used", lock_file)));
+    }
+    PARLEY_CHECK(lock_alone(lock, path));
+    std::unique_ptr<DataFolder> folder(new DataFolder(path, lock));
+    PARLEY_CHECK(folder->check_restored());
     const std::string pid = std::to_string(::getpid()) + "\n";
     // Only for the words of whoever comes second; a full disk is no reason not to start.
     [[maybe_unused]] const bool told =
         ::ftruncate(lock, 0) == 0 && ::pwrite(lock, pid.data(), pid.size(), 0) > 0;
-    return std::unique_ptr<DataFolder>(new DataFolder(std::move(path), lock));
+    return folder;
+}
+
+Result<std::unique_ptr<DataFolder>> DataFolder::open_to_read(const std::string& given) {
+    std::string path = without_slashes(given);
+    const std::string lock_file = lock_in(path);
+    const int lock = ::open(lock_file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (lock < 0 && errno != ENOENT) {
+        return unexpected(store_failed(file_error("the data folder cannot be used", lock_file)));
+    }
+    if (lock >= 0) {
+        PARLEY_CHECK(lock_alone(lock, path));
+    }
+    std::unique_ptr<DataFolder> folder(new DataFolder(std::move(path), lock));
+    PARLEY_CHECK(folder->check_restored());
+    return folder;
+}
+
+Result<void> DataFolder::check_restored() const {
+    struct stat found{};
+    if (::lstat(unfinished_restore_in(path_).c_str(), &found) != 0) {
+        return {};
+    }
+    return unexpected(
+        make_error(ErrorCode::store_failed, unfinished_restore_in(path_) +
+                                                ": a restore was interrupted; remove the folder " +
+                                                path_ + " and restore again"));
 }
 
 bool DataFolder::has_store() const {
@@ -88,7 +120,9 @@ bool DataFolder::has_epoch() const {
 }
 
 DataFolder::~DataFolder() {
-    ::close(lock_);
+    if (lock_ >= 0) {
+        ::close(lock_);
+    }
 }
 
 }  // namespace parley::parleyd

@@ -30,6 +30,10 @@ class DataFolder {
     // Makes the folder (mode 0700) where there is none, and locks it. Errors: store_in_use, with
     // the process that has it if that is known; store_failed otherwise.
     static Result<std::unique_ptr<DataFolder>> open(const std::string& path);
+    // Locks it and writes nothing there, as suits a disk that only reads: where there is no LOCK no
+    // server ever was, and nothing is locked. The same errors.
+    static Result<std::unique_ptr<DataFolder>> open_to_read(const std::string& path);
+    static std::string lock_in(const std::string& path) { return path + "/LOCK"; }
     DataFolder(const DataFolder&) = delete;
     DataFolder& operator=(const DataFolder&) = delete;
     ~DataFolder();
@@ -46,8 +50,10 @@ class DataFolder {
   private:
     DataFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
+    Result<void> check_restored() const;
+
     const std::string path_;
-    const int lock_;
+    const int lock_;  // -1: none
 };
 
 }  // namespace parley::parleyd

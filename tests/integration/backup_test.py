@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import pathlib
+import socket
 import stat
 import subprocess
+import threading
 import unittest
 
 from program import BINARY, SECONDS, ProgramTest
@@ -163,6 +165,48 @@ class OfflineBackup(BackupTest):
         self.assertIn("no whole backup", self.run_command(1, "restore", "copy", "--data", "new")[1])
         self.assertFalse((self.folder / "new" / "store").exists())
 
+    # The manifest has no checksums of tables.
+    def test_a_backup_with_a_damaged_table_is_not_restored(self):
+        table = max((self.folder / "copy").rglob("*.sst"), key=lambda p: p.stat().st_size)
+        content = bytearray(table.read_bytes())
+        content[len(content) // 3] ^= 0x55
+        table.write_bytes(content)
+        errors = self.run_command(1, "restore", "copy", "--data", "new")[1]
+        self.assertIn(f"{table.relative_to(self.folder)}: Corruption", errors)
+        self.assertEqual(len(errors.splitlines()), 1)
+        self.assertFalse((self.folder / "new").exists())
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
+    def test_what_root_restores_belongs_to_who_runs_the_server(self):
+        def owners(folder):
+            return {(p.lstat().st_uid, p.lstat().st_gid) for p in [folder, *folder.rglob("*")]}
+        (self.folder / "there").mkdir()
+        os.chown(self.folder / "there", 4711, 4712)
+        self.run_command(0, "restore", "copy", "--data", "there")
+        self.assertTrue((self.folder / "there" / "LOCK").exists())
+        self.assertEqual(owners(self.folder / "there"), {(4711, 4712)})
+        # Where there is no folder yet the nearest one above says whose it is.
+        (self.folder / "above").mkdir()
+        os.chown(self.folder / "above", 4711, 4712)
+        self.run_command(0, "restore", "copy", "--data", "above/new/data")
+        self.assertEqual(owners(self.folder / "above"), {(4711, 4712)})
+
+    # A unit with PrivateTmp=yes: the answer is true, and nothing is there.
+    def test_a_backup_that_is_not_to_be_found_is_said(self):
+        with socket.create_server(str(self.data / "control.sock"), family=socket.AF_UNIX) as listener:
+            def answer():
+                connection = listener.accept()[0]
+                with connection:
+                    connection.recv(65536)
+                    body = json.dumps({"folder": str(self.folder / "none"), "made": "", "epoch": "e", "files": 1, "bytes": 1})
+                    connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+            server = threading.Thread(target=answer)
+            server.start()
+            errors = self.run_command(1, "backup", "none", "--data", "data")[1]
+            server.join()
+        self.assertIn("/tmp of its own", errors)
+        self.assertEqual(len(errors.splitlines()), 1)
+
     def test_a_restore_that_was_cut_off_is_not_served(self):
         (self.folder / "new" / "restore.partial").mkdir(parents=True)
         said = self.refuse(4, "--data", "new", "--listen", "127.0.0.1:0")
@@ -190,6 +234,17 @@ class Verify(BackupTest):
         self.assertIn("3 users, 3 devices, 120 events", out)
         self.assertIn("nothing is wrong", out)
         self.assertEqual({p: p.stat().st_mtime_ns for p in (self.data / "store").rglob("*")}, before)
+
+    # It may lie on a disk that only reads by now.
+    def test_looking_writes_nothing_into_the_data_folder(self):
+        self.assertEqual(self.server.end(), 0)
+        lock = self.data / "LOCK"
+        before = (lock.read_text(), lock.stat().st_mtime_ns)
+        self.run_command(0, "verify", "--data", "data")
+        self.assertEqual((lock.read_text(), lock.stat().st_mtime_ns), before)
+        lock.unlink()
+        self.run_command(0, "verify", "--data", "data")
+        self.assertFalse(lock.exists())
 
     def test_a_damaged_block_is_named_and_the_rest_is_read(self):
         self.assertEqual(self.server.end(), 0)

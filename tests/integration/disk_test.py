@@ -203,6 +203,12 @@ class BadBlock(ProgramTest):
         server.wait_logged("store.unreadable")
         self.assertEqual(server.errors().count("store.unreadable"), 1, server.errors())
         self.assertIn(table.name, server.errors())
+        # A backup is made all the same, and is not said to be good.
+        backup = self.start("backup", "copy", "--data", "data")
+        self.assertEqual(backup.wait(), 1)
+        self.assertIn("that is damaged", backup.errors())
+        self.assertIn(table.name, backup.errors())
+        self.assertTrue((self.folder / "copy" / "MANIFEST").exists())
         self.assertEqual(server.end(), 0)
 
     async def fill(self, server, sender, recipients):

@@ -7,24 +7,30 @@
 #include <nlohmann/json.hpp>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
 namespace parley::parleyd {
 namespace {
 
-io::HttpResponse answer_of(const Result<Manifest>& made, const std::string& to) {
+// `damage` is what the store knows of its own: a copy of it is damaged, too.
+io::HttpResponse answer_of(const Result<Manifest>& made, const std::string& to,
+                           const std::optional<std::string>& damage) {
     if (!made) {
         return refuse(500, made.error().description);
     }
+    nlohmann::ordered_json answer{{"folder", to},
+                                  {"made", made->made},
+                                  {"epoch", made->epoch},
+                                  {"files", made->files.size()},
+                                  {"bytes", made->bytes()}};
+    if (damage) {
+        answer["damage"] = *damage;
+    }
     io::HttpResponse response;
-    response.body = nlohmann::ordered_json{{"folder", to},
-                                           {"made", made->made},
-                                           {"epoch", made->epoch},
-                                           {"files", made->files.size()},
-                                           {"bytes", made->bytes()}}
-                        .dump() +
-                    "\n";
+    response.body = answer.dump() + "\n";
     return response;
 }
 
@@ -58,7 +64,7 @@ class Backups {
                               made = std::move(made), done = std::move(done)]() mutable {
                 if (alive.lock()) {
                     under_way_ = false;
-                    done(answer_of(made, to));
+                    done(answer_of(made, to, parts_.store.status().trouble));
                 }
             });
         });

@@ -26,6 +26,7 @@ struct AdminParts {
 struct BackupParts {
     io::Loop& loop;  // of the requests
     mailbox::Table& table;
+    const mailbox::LogStore& store;
     std::string data;  // the data folder
 };
 

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 namespace parley::parleyd {
 namespace {
@@ -92,7 +93,7 @@ int verify(const CommandInput& input) {
     // A backup is nobody's, and nothing is written into it.
     std::unique_ptr<DataFolder> held;
     if (!std::filesystem::exists(folder + "/" + kManifestFile, ignored)) {
-        auto taken = DataFolder::open(folder);
+        auto taken = DataFolder::open_to_read(folder);
         if (!taken) {
             complain(taken.error().description);
             return exit_code_of(taken.error());
@@ -134,21 +135,63 @@ int verify(const CommandInput& input) {
     return exit_code::kRefused;
 }
 
+// A backup that nobody can find is none, and one of a damaged store has the damage. Said once the
+// answer is printed.
+int judge_backup(const std::string& to, const nlohmann::ordered_json& answer) {
+    std::error_code failure;
+    if (!std::filesystem::exists(to + "/" + kManifestFile, failure) && !failure) {
+        complain(to +
+                 ": the server made it, but it is not to be found here: the server has a /tmp of "
+                 "its own (PrivateTmp of its unit); name another folder");
+        return exit_code::kRefused;
+    }
+    if (answer.contains("damage") && answer.at("damage").is_string()) {
+        complain(to + ": the backup has what the store has, and that is damaged: " +
+                 answer.at("damage").get<std::string>());
+        return exit_code::kRefused;
+    }
+    return exit_code::kOk;
+}
+
 int backup(const CommandInput& input) {
     std::error_code failure;
     const std::string to =
         std::filesystem::absolute(std::string(input.arguments["DIR"]), failure).string();
-    return ask_and_print(input, {"POST", "/v1/backup?to=" + percent_encode(to), ""},
-                         [](const auto& answer) {
-                             std::printf("parleyd: %s holds the backup: %llu files, %llu bytes\n",
-                                         answer.at("folder").template get<std::string>().c_str(),
-                                         answer.at("files").template get<unsigned long long>(),
-                                         answer.at("bytes").template get<unsigned long long>());
-                         });
+    nlohmann::ordered_json answer;
+    const int code = ask_and_print(
+        input, {"POST", "/v1/backup?to=" + percent_encode(to), ""},
+        [](const auto& made) {
+            std::printf("parleyd: %s holds the backup: %llu files, %llu bytes\n",
+                        made.at("folder").template get<std::string>().c_str(),
+                        made.at("files").template get<unsigned long long>(),
+                        made.at("bytes").template get<unsigned long long>());
+        },
+        answer);
+    return code == exit_code::kOk ? judge_backup(to, answer) : code;
+}
+
+// The manifest knows nothing of what is in the tables (spec/backup.md).
+std::optional<std::string> damaged_file(const std::string& backup) {
+    std::optional<std::string> first;
+    if (read_manifest(backup)) {
+        rocksdb::check_files(
+            backup + "/store", {},
+            [&](const std::string& file, const std::string& what) {
+                first = first.value_or(file + ": " + what);
+            },
+            [](const rocksdb::FilesChecked&) {});
+    }
+    return first;
 }
 
 int restore(const CommandInput& input) {
     const std::string from(input.arguments["DIR"]);
+    if (const auto damaged = damaged_file(from)) {
+        complain(*damaged +
+                 "; this backup is damaged, restore another one "
+                 "(docs/operations/backup.md)");
+        return exit_code::kRefused;
+    }
     const auto restored = restore_backup(from, input.settings.data);
     if (!restored) {
         complain(restored.error().description);
