@@ -21,6 +21,10 @@ namespace {
 constexpr std::size_t kBlock = 32 * 1024;
 constexpr std::size_t kHeader = 7;
 constexpr std::size_t kSector = 512;
+// A record is a batch: its first sequence number (8 bytes), the number of its entries (4 bytes),
+// both little-endian, and the entries, none of which is shorter than kLeastEntry.
+constexpr std::size_t kBatchHeader = 12;
+constexpr std::size_t kLeastEntry = 3;
 enum : unsigned char { kZero = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -42,6 +46,21 @@ std::uint32_t crc32c(std::string_view bytes) {
     return ~crc;
 }
 
+std::uint64_t little_endian(std::string_view bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t i = bytes.size(); i > 0; --i) {
+        value = value << 8 | static_cast<unsigned char>(bytes[i - 1]);
+    }
+    return value;
+}
+// Of a whole header of a batch.
+std::uint64_t sequence_of(std::string_view batch) {
+    return little_endian(batch.substr(0, 8));
+}
+std::uint64_t entries_of(std::string_view batch) {
+    return little_endian(batch.substr(8, 4));
+}
+
 bool all_zero(std::string_view bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](char byte) { return byte == 0; });
 }
@@ -57,8 +76,12 @@ struct Fragment {
     std::size_t byte(std::size_t i) const { return static_cast<unsigned char>(bytes[i]); }
     bool begins_record() const { return type == kFull || type == kFirst; }
     bool has_type() const { return type >= kFull && type <= kLast; }
+    bool ends_record() const { return type == kFull || type == kLast; }
+    // Once length fits.
+    std::string_view payload() const { return bytes.substr(kHeader, length - kHeader); }
+    bool fits() const { return bytes.size() >= kHeader && length <= bytes.size(); }
     bool intact() const {
-        if (bytes.size() < kHeader || !has_type() || length > bytes.size()) {
+        if (!fits() || !has_type()) {
             return false;
         }
         const auto stored =
@@ -93,9 +116,15 @@ class LogScan {
                     return;
                 }
                 record_at_ = offset + at;
+                head_.clear();
             }
-            in_record_ = fragment.type == kFirst || fragment.type == kMiddle;
+            head_ += fragment.payload().substr(0, kBatchHeader - head_.size());
+            in_record_ = !fragment.ends_record();
             at += fragment.length;
+            if (!in_record_ && head_.size() == kBatchHeader) {
+                next_ = sequence_of(head_) + entries_of(head_);
+                whole_until_ = offset + at;
+            }
         }
         if (damage_) {
             look_behind(bytes, std::max<std::uint64_t>(first_behind_, offset) - offset, offset);
@@ -146,18 +175,57 @@ class LogScan {
         return false;
     }
 
-    // Any place may begin a record once a length cannot be trusted.
+    // Any place may begin a record once a length cannot be trusted, and what somebody wrote may
+    // look like one: only one that goes on with the sequence numbers counts.
     void look_behind(std::string_view bytes, std::size_t from, std::uint64_t offset) {
+        if (split_) {
+            const Fragment rest(bytes, 0);
+            const std::string head =
+                rest.fits() ? split_->head + std::string(rest.payload()) : std::string();
+            if (!rest.begins_record() && goes_on(head, split_->at) && rest.intact()) {
+                damage_->intact_after = split_->at;
+            }
+            split_.reset();
+        }
         for (std::size_t at = from; at + kHeader <= bytes.size() && !found_enough(); ++at) {
             const Fragment fragment(bytes, at);
-            if (fragment.begins_record() && fragment.intact()) {
+            // What goes on in the next block ends with its own.
+            if (!fragment.begins_record() || !fragment.fits() ||
+                (fragment.type == kFirst && fragment.length != bytes.size() - at)) {
+                continue;
+            }
+            if (fragment.type == kFirst && fragment.payload().size() < kBatchHeader) {
+                if (fragment.intact()) {
+                    split_ = Split{offset + at, std::string(fragment.payload())};
+                }
+            } else if (goes_on(fragment.payload(), offset + at) && fragment.intact()) {
                 damage_->intact_after = offset + at;
             }
         }
     }
 
+    // Whether a batch that begins so, at `at`, can follow the last whole record with nothing but
+    // the damage in between.
+    bool goes_on(std::string_view batch, std::uint64_t at) const {
+        if (batch.size() < kBatchHeader || entries_of(batch) == 0) {
+            return false;
+        }
+        const std::uint64_t sequence = sequence_of(batch);
+        return !next_ ||
+               (sequence > *next_ && sequence - *next_ <= (at - whole_until_) / kLeastEntry);
+    }
+
     bool in_record_ = false;
     std::uint64_t record_at_ = 0;
+    std::string head_;                   // the first bytes of the record
+    std::optional<std::uint64_t> next_;  // the sequence number after the last whole record
+    std::uint64_t whole_until_ = 0;
+    // The beginning of a record that is split within its batch's header.
+    struct Split {
+        std::uint64_t at;
+        std::string head;
+    };
+    std::optional<Split> split_;
     std::optional<std::uint64_t> zeros_from_;
     std::optional<LogDamage> damage_;
     std::uint64_t first_behind_ = 0;
@@ -209,8 +277,6 @@ Result<std::optional<LogDamage>> find_log_damage(const std::string& file) {
 }
 
 Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_folder) {
-    constexpr const char* kAdvice =
-        "; see what can be read with parleyd verify, and restore a backup";
     PARLEY_TRY(const std::vector<std::string> files, log_files(engine_folder));
     for (const std::string& file : files) {
         PARLEY_TRY(const auto damage, find_log_damage(file));
@@ -219,26 +285,26 @@ Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_f
         }
         const std::string place = file + ": the record at byte " + std::to_string(damage->at);
         if (&file != &files.back()) {
-            return unexpected(make_error(
-                ErrorCode::store_failed,
-                place + " is damaged, and a newer log follows: it was flushed" + kAdvice));
+            return unexpected(
+                make_error(ErrorCode::store_failed,
+                           place + " is damaged, and a newer log follows: it was flushed"));
         }
         if (damage->intact_after) {
             return unexpected(make_error(ErrorCode::store_failed,
                                          place + " is damaged, and an intact one follows at byte " +
                                              std::to_string(*damage->intact_after) +
-                                             ": it was flushed" + kAdvice));
+                                             ": it was flushed"));
         }
         if (!damage->is_hole && !damage->torn) {
             return unexpected(make_error(ErrorCode::store_failed,
-                                         place +
-                                             " is damaged, and not by a power cut (no part of "
-                                             "it is missing): it may have been flushed" +
-                                             kAdvice));
+                                         place + " is damaged, and not by a power cut (no part of "
+                                                 "it is missing): it may have been flushed"));
         }
         return std::optional(place +
-                             " was being written when the power went; it was not flushed, nobody "
-                             "had an answer, and it is left out");
+                             ", the last write, is damaged or incomplete, and is left out. After "
+                             "a power cut it was never flushed and nobody had an answer to it; if "
+                             "the machine did not lose power the disk is damaged: compare with a "
+                             "backup (docs/operations/backup.md)");
     }
     return std::optional<std::string>();
 }

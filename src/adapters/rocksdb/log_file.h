@@ -18,16 +18,18 @@ struct LogDamage {
     std::uint64_t at = 0;  // where the first record that is not whole begins
     bool is_hole = false;  // a sector of it holds zeros only, as where it was never written
     bool torn = false;     // it is the end of the file that is missing
-    std::optional<std::uint64_t> intact_after{};  // a record that begins behind it and is whole
+    // A record that begins behind it, is intact and goes on with the log's sequence numbers.
+    std::optional<std::uint64_t> intact_after{};
 };
 
 // Nothing: every record is whole. Memory is bounded by one block. Errors: the file cannot be read.
 Result<std::optional<LogDamage>> find_log_damage(const std::string& file);
 
 // Whether the engine may be opened up to the damage in its newest log, without it: because the only
-// thing damaged is its last write, which was under way when the power went, so that it was not
-// flushed and nobody had an answer. What is cut, in words; nothing: the logs are whole, it is
-// something else. An error says why not and how to go on.
+// thing damaged is its last write, and in a way as a power cut leaves one that was under way: not
+// flushed, so that nobody had an answer. (A disk that lost a sector of the last write looks the
+// same where nothing was written since.) What is cut, in words; nothing: the logs are whole, it is
+// something else. An error says why not.
 Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_folder);
 
 }  // namespace parley::rocksdb

@@ -35,7 +35,7 @@ class RocksTable : public mailbox::Table {
   public:
     // Makes the folder where there is none. `loop` is the store's and outlives the table. Errors:
     // store_in_use; store_failed with the file and what is wrong with it, or what room is missing.
-    // What a power cut left of the last write, which nobody had an answer to, is cut off and told
+    // What a power cut left of a last write that was never flushed is cut off and told
     // in the log.
     static Result<std::unique_ptr<RocksTable>> open(const std::string& folder, io::Loop& loop,
                                                     const RocksTableOptions& options = {},
