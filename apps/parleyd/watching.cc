@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace parley::parleyd {
+namespace {
+
+// What a scrape tells of disk and engine is no older.
+constexpr Duration kNumbersEvery = std::chrono::seconds(5);
+
+}  // namespace
 
 Watching::Watching(Parts parts) : parts_(std::move(parts)), process_(*parts_.background) {
     const auto feel = [this](std::string name, io::Loop& loop) {
@@ -14,6 +20,13 @@ Watching::Watching(Parts parts) : parts_(std::move(parts)), process_(*parts_.bac
     for (std::size_t i = 0; i < parts_.loops.size(); ++i) {
         feel(std::to_string(i), *parts_.loops[i]);
     }
+    ask_numbers();
+}
+
+void Watching::ask_numbers() {
+    parts_.store->ask_numbers();
+    timer_ = parts_.background->call_at(parts_.background->now() + kNumbersEvery,
+                                        [this] { ask_numbers(); });
 }
 
 server::Probes Watching::probes() {

@@ -38,6 +38,8 @@ class Watching {
     std::optional<std::string> unhealthy(Instant now) const;
     void write(MetricsText& text, Instant now) const;
     void write_loops(MetricsText& text, Instant now) const;
+    // Again and again, on the background loop.
+    void ask_numbers();
 
     const Parts parts_;
     struct Felt {
@@ -46,6 +48,7 @@ class Watching {
     };
     std::vector<Felt> pulses_;
     ProcessNumbers process_;
+    io::Timer timer_;
 };
 
 }  // namespace parley::parleyd

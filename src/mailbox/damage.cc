@@ -14,10 +14,11 @@ void Damage::note(std::string_view mailbox, const Error& error, Again again) {
     failed_reads_.fetch_add(1, std::memory_order_relaxed);
     {
         const std::lock_guard lock(mutex_);
-        if (things_.contains(error.description) || things_.size() >= kMostThings) {
+        if (things_.size() >= kMostThings ||
+            !things_.try_emplace({std::string(mailbox), error.description}, std::move(again))
+                 .second) {
             return;
         }
-        things_.emplace(error.description, std::move(again));
     }
     log_.error("store.unreadable",
                {{"mailbox", mailbox},
@@ -26,21 +27,28 @@ void Damage::note(std::string_view mailbox, const Error& error, Again again) {
 }
 
 void Damage::look_again() {
-    std::map<std::string, Again, std::less<>> things;
-    {
-        const std::lock_guard lock(mutex_);
-        things.swap(things_);
-    }
-    for (auto at = things.begin(); at != things.end();) {
-        if (at->second()) {
-            log_.info("store.readable", {{"error", at->first}});
-            at = things.erase(at);
-        } else {
-            ++at;
+    for (;;) {
+        Again* again = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            auto at = things_.upper_bound(tried_);
+            if (at == things_.end()) {
+                at = things_.begin();
+            }
+            if (at == things_.end()) {
+                return;
+            }
+            tried_ = at->first;
+            again = &at->second;
         }
+        // It stays where it is: nothing else takes things out.
+        if (!(*again)()) {
+            return;
+        }
+        log_.info("store.readable", {{"mailbox", tried_.first}, {"error", tried_.second}});
+        const std::lock_guard lock(mutex_);
+        things_.erase(tried_);
     }
-    const std::lock_guard lock(mutex_);
-    things_.merge(things);
 }
 
 std::optional<std::string> Damage::first() const {
@@ -48,7 +56,7 @@ std::optional<std::string> Damage::first() const {
     if (things_.empty()) {
         return std::nullopt;
     }
-    return things_.begin()->first;
+    return things_.begin()->first.second;
 }
 
 void Refusals::refused(const Error& error, Instant now) {

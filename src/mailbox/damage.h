@@ -12,11 +12,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace parley::mailbox {
 
 // What of the store cannot be read. Each thing stands in the log once, however often it is met; it
-// is forgotten when it can be read again, or when it was met no more. Any thread.
+// is known until it was read again. Any thread.
 class Damage {
   public:
     // Reads once more what failed. On the store's loop; lives no longer than this.
@@ -28,7 +29,8 @@ class Damage {
 
     // `mailbox` names the mailbox that was read (name_of() in records.h); empty: none.
     void note(std::string_view mailbox, const Error& error, Again again);
-    // Tries each thing again. On the store's loop, now and then.
+    // Tries the things in turn up to the first that still cannot be read, so that a disk that takes
+    // its time over each stops the loop for one of them. On the store's loop, now and then.
     void look_again();
     // The first thing that is known and not yet readable, in the engine's words.
     std::optional<std::string> first() const;
@@ -37,8 +39,10 @@ class Damage {
   private:
     Logger log_;
     std::atomic<std::uint64_t> failed_reads_ = 0;
+    using Key = std::pair<std::string, std::string>;  // mailbox and error
     mutable std::mutex mutex_;  // guards things_; nothing is called while it is held
-    std::map<std::string, Again, std::less<>> things_;
+    std::map<Key, Again> things_;
+    Key tried_;  // last, by look_again() alone
 };
 
 // Commits that the engine refuses, for lack of room for one: told in the log when it begins and

@@ -44,8 +44,15 @@ StoreStatus StoreShared::status() const {
     status.waiting_requests = waiting_requests.load(std::memory_order_relaxed);
     status.waiting_bytes = waiting_bytes.load(std::memory_order_relaxed);
     status.expired = expired();
-    status.table = table.numbers();
+    const std::lock_guard lock(numbers_mutex);
+    status.table = numbers;
     return status;
+}
+
+void StoreShared::ask_numbers() {
+    const TableNumbers asked = table.numbers();
+    const std::lock_guard lock(numbers_mutex);
+    numbers = asked;
 }
 
 namespace {
@@ -259,6 +266,7 @@ class LogStoreOnTable final : public LogStore {
         });
     }
     StoreStatus status() const override { return shared_->status(); }
+    void ask_numbers() override { shared_->ask_numbers(); }
     void write_metrics(MetricsText& text, Instant now) const override {
         shared_->metrics.write(text, now);
         write(shared_->status(), shared_->retention, text);
@@ -285,6 +293,7 @@ Result<std::unique_ptr<LogStore>> LogStore::open(Table& table, io::Loop& loop, i
     shared->retention = options.retention;
     shared->horizon = std::max(options.retention, 2 * options.retry_window);
     shared->epoch = table.epoch();
+    shared->ask_numbers();
     return std::unique_ptr<LogStore>(
         std::make_unique<LogStoreOnTable>(std::move(shared), std::move(options), stored));
 }

@@ -37,7 +37,7 @@ struct StoreStatus {
     std::uint64_t waiting_requests = 0;  // for the writer
     std::uint64_t waiting_bytes = 0;
     WallTime expired{};  // events stored before may be gone
-    TableNumbers table;
+    TableNumbers table;  // of the last ask_numbers(), at the latest of open()
 };
 
 // A mailbox::Store over any Table: keys, sequences, group commit, marks, retention, epochs, the
@@ -62,8 +62,11 @@ class LogStore {
     virtual void confirm_clock() = 0;
     // What it counts. `now` is of a loop with the same clock. Any thread.
     virtual void write_metrics(MetricsText& text, Instant now) const = 0;
-    // Any thread; asks the engine and the file system.
+    // Any thread.
     virtual StoreStatus status() const = 0;
+    // Asks the engine and the file system for what status() tells of them. Blocks: from a thread
+    // that serves nobody, every few seconds.
+    virtual void ask_numbers() = 0;
 };
 
 }  // namespace parley::mailbox

@@ -116,7 +116,7 @@ class Table {
     virtual const Epoch& epoch() const = 0;
     // Copies a consistent state into a new folder while the table is in use. Any thread; blocks.
     virtual Result<void> backup(const std::string& folder) = 0;
-    // Any thread; cheap enough for once a second.
+    // Any thread. Asks the file system, too: not from a loop that serves somebody.
     virtual TableNumbers numbers() const { return {}; }
     // What is wrong with it that no reading or commit tells: a compaction met a damaged file, for
     // one. One line that names the file. Any thread.

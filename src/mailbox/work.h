@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <variant>
 #include <vector>
 
@@ -118,11 +119,14 @@ struct StoreShared {
     std::atomic<std::size_t> waiting_requests = 0;
     std::atomic<std::size_t> waiting_bytes = 0;
     StoreMetrics metrics;  // written by the writer
+    mutable std::mutex numbers_mutex;
+    TableNumbers numbers;  // guarded by it; as they were asked for last
 
     // Any thread. Never goes backwards.
     WallTime now();
     std::optional<std::string> trouble() const;
     StoreStatus status() const;
+    void ask_numbers();  // blocks
     WallTime expired() const {
         return wall_time_from_ms(expired_ms.load(std::memory_order_acquire));
     }
