@@ -47,6 +47,8 @@ struct ListenOptions {
         std::chrono::seconds(10);  // from the connection to the last byte of its request
     Duration answer_timeout =
         std::chrono::seconds(60);  // from the request to the last byte of the answer
+    // How long one is left to it while all places for handshakes are taken.
+    Duration handshake_patience = std::chrono::seconds(3);
     Duration close_timeout = std::chrono::seconds(5);  // for the peer's close frame
 };
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 namespace parley::asio {
@@ -44,6 +45,12 @@ class AdmittingTest : public ::testing::Test {
             if (proxies) {
                 options.trusted_proxies = {Network::parse("127.0.0.0/8").value()};
             }
+        };
+    }
+    std::function<void(ListenOptions&)> with_patience(AdmissionLimits limits, Duration patience) {
+        return [patience, set = with(limits)](ListenOptions& options) {
+            set(options);
+            options.handshake_patience = patience;
         };
     }
     // What a connection that sends this is answered, once it has ended.
@@ -189,8 +196,8 @@ TEST_F(AdmittingTest, AStrangersMessageMayBeAsLongAsAHello) {
     EXPECT_TRUE(stranger.server->messages.empty());
 }
 
-TEST_F(AdmittingTest, AYoungHandshakeKeepsItsPlaceAndAnOldOneGivesWay) {
-    Server server(loop, with({.handshakes = 2}));
+TEST_F(AdmittingTest, AYoungHandshakeKeepsItsPlace) {
+    Server server(loop, with_patience({.handshakes = 2}, 1h));
     RawPeer silent = RawPeer::to_port(server.port());
     ASSERT_TRUE(run_until(loop, [&] { return admission->handshakes == 1; }));
     RawPeer drips = RawPeer::to_port(server.port());
@@ -198,13 +205,48 @@ TEST_F(AdmittingTest, AYoungHandshakeKeepsItsPlaceAndAnOldOneGivesWay) {
     ASSERT_TRUE(run_until(loop, [&] { return admission->handshakes == 2; }));
     EXPECT_TRUE(has(answer(server, kUpgrade), "HTTP/1.1 503 ")) << "both are young";
     EXPECT_EQ(admission->refused(Refusal::handshakes), 1u);
-    bool passed = false;
-    const io::Timer timer =
-        loop.call_at(loop.now() + Handshakes::kPatience + 10ms, [&] { passed = true; });
-    ASSERT_TRUE(run_until(loop, [&] { return passed; }));
-    EXPECT_TRUE(connect(server).client) << "the oldest gave way";
-    EXPECT_TRUE(silent.await_end(loop));
+}
+
+TEST_F(AdmittingTest, AHandshakeThatHadItsTimeGivesWay) {
+    Server server(loop, with_patience({.handshakes = 2}, 0ms));
+    RawPeer silent = RawPeer::to_port(server.port());
+    ASSERT_TRUE(run_until(loop, [&] { return admission->handshakes == 1; }));
+    RawPeer drips = RawPeer::to_port(server.port());
+    drips.send("GET / HT");
+    ASSERT_TRUE(run_until(loop, [&] { return admission->handshakes == 2; }));
+    EXPECT_TRUE(connect(server).client);
+    EXPECT_TRUE(silent.await_end(loop)) << "it was the oldest";
     EXPECT_EQ(admission->handshakes, 1);
+}
+
+TEST_F(AdmittingTest, AnAddressWithManyYoungHandshakesKeepsNoOtherOut) {
+    Server server(loop, with_patience({.handshakes = 4}, 1h));
+    std::vector<RawPeer> silent;
+    for (const char* const address : {"127.0.0.7", "127.0.0.8", "127.0.0.7", "127.0.0.7"}) {
+        silent.push_back(RawPeer::to_port(server.port(), 0, address));
+        const auto count = static_cast<std::int64_t>(silent.size());
+        ASSERT_TRUE(run_until(loop, [&] { return admission->handshakes == count; }));
+    }
+    EXPECT_TRUE(connect(server).client) << "from 127.0.0.1";
+    EXPECT_TRUE(silent.back().await_end(loop)) << "the youngest of whoever had most gives way";
+    for (RawPeer& peer : std::span(silent).first(3)) {
+        peer.receive();
+        EXPECT_FALSE(peer.closed);
+    }
+}
+
+TEST_F(AdmittingTest, AHandshakeIsItsClientsAndNotItsProxys) {
+    Server server(loop, [&](ListenOptions& options) {
+        with_patience({.handshakes = 2}, 1h)(options);
+        options.trusted_proxies = {Network::parse("127.0.0.9").value()};
+    });
+    std::vector<RawPeer> silent;
+    for (const char* const client : {"192.0.2.7", "192.0.2.8"}) {
+        silent.push_back(RawPeer::to_port(server.port(), 0, "127.0.0.9"));
+        silent.back().send(proxied(client));
+        ASSERT_TRUE(run_until(loop, [&] { return admission->addresses() == silent.size(); }));
+    }
+    EXPECT_TRUE(has(answer(server, kUpgrade), "HTTP/1.1 503 ")) << "nobody has more than one";
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ class IpAddress {
 
     bool is_v4() const;
     bool is_loopback() const;
-    // Who is likely to stand behind it: an IPv4 address itself, of IPv6 the /64, which one customer
-    // has to themselves.
+    // Who is likely to stand behind it: an IPv4 address itself, of IPv6 the /64, which is the
+    // least that one customer has to themselves.
     IpAddress owner() const;
     std::string to_text() const;
     const Raw& raw() const { return raw_; }

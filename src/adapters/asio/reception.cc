@@ -55,8 +55,9 @@ ListenerShared::ListenerShared(ListenOptions from, std::size_t loops, Logger log
     }
     Admission& admission = *options.admission;
     for (std::size_t i = 0; i < loops; ++i) {
-        handshakes.push_back(std::make_unique<Handshakes>(
-            share_of(admission.limits().handshakes, loops), admission.handshakes));
+        handshakes.push_back(
+            std::make_unique<Handshakes>(share_of(admission.limits().handshakes, loops),
+                                         options.handshake_patience, admission.handshakes));
     }
 }
 
@@ -133,16 +134,17 @@ void Reception::start_refused(Refusal refusal) {
 
 bool Reception::find_place() {
     Handshakes& handshakes = *listener_->handshakes[loop_index_];
+    const IpAddress owner = peer_ ? peer_->owner() : IpAddress();
     if (handshakes.is_full()) {
-        Reception& oldest = handshakes.oldest();
-        if (began_ - oldest.began_ < Handshakes::kPatience) {
+        Reception* const other = handshakes.giving_way_to(owner, handlers_.loop->now());
+        if (other == nullptr) {
             return false;
         }
         listener_->log.debug("listener.handshake_gave_way");
         listener_->options.admission->count(Refusal::handshakes);
-        oldest.over();
+        other->over();
     }
-    place_ = handshakes.enter(*this);
+    place_ = handshakes.enter(*this, owner, began_);
     return true;
 }
 
@@ -210,6 +212,9 @@ void Reception::step_proxy() {
         turn_away(*refusal);
         return;
     }
+    // Its client's from now on, no longer the proxy's.
+    leave_place();
+    find_place();
     step_ = Step::beginning;
     socket_.wait_readable(resume(&Reception::step_beginning));
 }

@@ -16,10 +16,17 @@ namespace parley::asio::testing {
 class RawPeer {
   public:
     explicit RawPeer(UniqueFd fd) : fd_(std::move(fd)) {}
-    static RawPeer to_port(std::uint16_t port, int receive_buffer = 0) {
+    static RawPeer to_port(std::uint16_t port, int receive_buffer = 0,
+                           const char* source = nullptr) {
         UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
         if (receive_buffer > 0) {
             ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+        }
+        if (source != nullptr) {
+            sockaddr_in own{};
+            own.sin_family = AF_INET;
+            EXPECT_EQ(::inet_pton(AF_INET, source, &own.sin_addr), 1);
+            EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&own), sizeof(own)), 0);
         }
         sockaddr_in address{};
         address.sin_family = AF_INET;
