@@ -1,6 +1,8 @@
 """A drain of many sessions: told at once, asked to come back spread, and over within 10 s whoever does not read."""
 
 import asyncio
+import math
+import os
 import resource
 import signal
 import time
@@ -9,7 +11,7 @@ import unittest
 from program import SECONDS, ProgramTest
 from parley_json import Device
 
-SESSIONS = 2000
+SESSIONS = int(os.environ.get("PARLEY_TEST_SESSIONS", "500"))
 SLOW = 50  # of these, that read nothing any more
 SPREAD_MS = 5000  # drain.spread
 
@@ -23,7 +25,7 @@ class Drain(ProgramTest):
             self.skipTest(f"{hard} open files are too few for {SESSIONS} sessions")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
-    def test_two_thousand_sessions_are_spread_and_slow_readers_do_not_hold_it_up(self):
+    def test_many_sessions_are_spread_and_slow_readers_do_not_hold_it_up(self):
         server = self.serve("--log-level", "warn")
         asyncio.run(self.drain(server))
 
@@ -44,9 +46,12 @@ class Drain(ProgramTest):
             await others[0].result(message)
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
+
+        def end():  # of the process: ours may take longer to read what it was told
+            return server.wait(), time.monotonic() - began
+        ended = asyncio.create_task(asyncio.to_thread(end))
         await asyncio.wait_for(asyncio.gather(*(device.reader for device in others)), SECONDS)
-        code = await asyncio.to_thread(server.wait)
-        took = time.monotonic() - began
+        code, took = await ended
         self.assertEqual(code, 0, server.errors())
         self.assertLess(took, 10)
         self.assertEqual([d.user for d in others if d.goodbye is None or d.goodbye["error"]["code"] != 3002], [])
@@ -56,7 +61,7 @@ class Drain(ProgramTest):
         for tenth in range(10):
             least, most = tenth * SPREAD_MS // 10, (tenth + 1) * SPREAD_MS // 10
             count = sum(least <= wait < most for wait in waits)
-            self.assertAlmostEqual(count, len(waits) / 10, delta=70)
+            self.assertAlmostEqual(count, len(waits) / 10, delta=5 * math.sqrt(len(waits) * 0.1 * 0.9))
         await asyncio.gather(*(device.drop() for device in slow))
 
 

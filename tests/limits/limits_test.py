@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from parley_json import Device, Server  # noqa: E402
-from raw_client import RawClient, frame, hello, submit, upgrade_request  # noqa: E402
+from raw_client import RawClient, frame, hello, metrics_page, submit, upgrade_request  # noqa: E402
 
 SECONDS = 30
 
@@ -124,9 +124,12 @@ class Proxies(LimitsTest):
 class Addresses(LimitsTest):
     def test_attempts_beyond_the_rate_are_refused_and_neighbours_are_not(self):
         self.behind_a_proxy(limits__address_rate=1, limits__address_burst=3)
-        statuses = [self.head_of(line("192.0.2.1"))[0] for _ in range(6)]
-        self.assertTrue(all("101" in status for status in statuses[:3]), statuses)
-        self.assertIn("429", statuses[5])
+        for _ in range(3):
+            self.assertIn("101", self.head_of(line("192.0.2.1"))[0])
+        # Not always the fourth: a token flows back each second that a slow machine takes for these.
+        deadline = time.monotonic() + SECONDS
+        while "429" not in self.head_of(line("192.0.2.1"))[0]:
+            self.assertLess(time.monotonic(), deadline, "the rate refused nobody")
         self.assertIn("101", self.head_of(line("192.0.2.2"))[0])
         deadline = time.monotonic() + SECONDS
         while "101" not in self.head_of(line("192.0.2.1"))[0]:
@@ -148,33 +151,34 @@ class Addresses(LimitsTest):
         for _ in range(5):
             self.assertIn("101", self.head_of(b"")[0])
 
-
     def test_metrics_say_who_was_refused_and_why(self):
         self.behind_a_proxy(limits__address_connections=1)
         self.assertIn("101", self.head_of(line("192.0.2.1"))[0])
         self.assertIn("429", self.head_of(line("192.0.2.1"))[0])
         self.assertIn("400", self.head_of(b"")[0])
-        with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(SECONDS)
-            control.connect(str(self.server.data / "control.sock"))
-            control.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            page = b""
-            while data := control.recv(1 << 16):
-                page += data
+        page = metrics_page(self.server)
         for reason, count in (("address_connections", 1), ("proxy_header", 1), ("address_rate", 0)):
-            self.assertIn(f'parley_connections_refused_total{{reason="{reason}"}} {count}\n', page.decode())
-        self.assertIn("\nparley_addresses 1\n", page.decode())
+            self.assertIn(f'parley_connections_refused_total{{reason="{reason}"}} {count}\n', page)
+        self.assertIn("\nparley_addresses 1\n", page)
 
 
 class Strangers(LimitsTest):
     def test_too_many_that_do_not_say_hello_are_told_4290(self):
         self.serve("--threads", "1", limits__unauthenticated=2)
-        for _ in range(2):
-            self.connect().upgrade()
-        third = self.connect().upgrade()
-        opcode, payload = third.next_frame()
-        self.assertEqual(json.loads(payload)["goodbye"]["error"]["code"], 4290)
-        self.assertEqual(third.close_code(), 1013)
+        strangers = {}
+        deadline = time.monotonic() + SECONDS
+        while True:  # not always the third: on a slow machine the oldest has had its 3 s
+            self.assertLess(time.monotonic(), deadline, "as many strangers as they like")
+            stranger = self.connect().upgrade()
+            strangers[stranger.socket] = stranger
+            codes = {}
+            for one in select.select(list(strangers), [], [], 0.2)[0]:
+                client = strangers.pop(one)
+                opcode, payload = client.next_frame()
+                codes[json.loads(payload)["goodbye"]["error"]["code"]] = client.close_code()
+            if 4290 in codes:
+                self.assertEqual(codes[4290], 1013)
+                break
 
     def test_the_first_frame_may_be_as_long_as_a_hello(self):
         self.serve()
@@ -193,7 +197,7 @@ class Strangers(LimitsTest):
         self.assertNotIn(b"error", answers)
 
     def test_a_connection_that_says_nothing_is_ended(self):
-        self.serve(limits__hello_timeout='"1s"')
+        self.serve(limits__hello_timeout='"5s"')  # time enough to upgrade
         silent, dripping, stranger = self.connect(), self.connect(), self.connect().upgrade()
         dripping.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
         self.assertEqual(silent.rest(), b"")
@@ -208,7 +212,7 @@ class Descriptors(LimitsTest):
 
     async def carry(self, alice, bob, text):
         await alice.submit(["bob"], text)
-        await bob.until(lambda: text in bob.incoming(), 10, text)
+        await bob.until(lambda: text in bob.incoming(), SECONDS, text)
 
     def test_at_its_limit_it_refuses_serves_on_and_recovers(self):
         async def run():

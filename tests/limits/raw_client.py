@@ -31,6 +31,25 @@ def resident_bytes(pid):
     raise AssertionError(f"process {pid} is gone")
 
 
+def metrics_page(server):
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(SECONDS)
+        control.connect(str(server.data / "control.sock"))
+        control.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        page = b""
+        while data := control.recv(1 << 16):
+            page += data
+    return page.decode()
+
+
+def metric(server, name):
+    """The value of "name" or "name{label=...}"."""
+    for line in metrics_page(server).splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[-1])
+    raise AssertionError(f"no metric {name}")
+
+
 def upgrade_request(path="/v1/connect", subprotocol="parley.v1.json"):
     key = base64.b64encode(os.urandom(16)).decode()
     return (f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
