@@ -91,8 +91,9 @@ const char* name_of(Space space) {
     // One thread writes.
     database.allow_concurrent_memtable_write = false;
     database.enable_write_thread_adaptive_yield = false;
-    // Bounds the log that a start has to replay, also where a space is seldom written.
-    database.max_total_wal_size = 4 * options.write_buffer_bytes;
+    // Bounds the log that a start has to replay, also where a space is seldom written: less than
+    // a second of it (docs/internals/store.md).
+    database.max_total_wal_size = options.write_buffer_bytes;
     database.max_background_jobs = 2;
     database.max_open_files = 512;
     database.bytes_per_sync = 1 << 20;
