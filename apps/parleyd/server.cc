@@ -211,7 +211,7 @@ void Server::make_router(io::Loop& loop, io::RequestHandler* rest) {
     add_user_routes(*admin_router_, parts);
     add_session_routes(*admin_router_, parts);
     add_device_routes(*admin_router_, parts);
-    add_clock_routes(*admin_router_, parts);
+    add_clock_routes(*admin_router_, parts, loop);
     add_backup_routes(*admin_router_, {loop, *table_, *store_, settings_.data});
     // Without a server there is one loop, and nobody to wait for it.
     io::Loop& background = background_ ? *background_ : *store_loop_;

@@ -258,10 +258,10 @@ class LogStoreOnTable final : public LogStore {
             }
         });
     }
-    void confirm_clock() override {
-        shared_->loop.post([this, alive = writer_.alive()] {
+    void confirm_clock(UniqueFunction<void(Result<void>)> done) override {
+        shared_->loop.post([this, alive = writer_.alive(), done = std::move(done)]() mutable {
             if (*alive) {
-                writer_.confirm_clock();
+                writer_.confirm_clock(std::move(done));
             }
         });
     }

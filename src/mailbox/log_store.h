@@ -58,8 +58,10 @@ class LogStore {
     // What comes from now on is answered busy; `done` runs on the store's loop when all that was
     // taken is committed and answered. Any thread.
     virtual void drain(Task done) = 0;
-    // An operator says that the wall clock is right (R17). Any thread.
-    virtual void confirm_clock() = 0;
+    // An operator says that the wall clock is right (R17). Any thread. `done` runs on the store's
+    // loop when that is durable. Errors: server_error (it was refused, or the store drains): the
+    // clock follows now, but a restart may not know.
+    virtual void confirm_clock(UniqueFunction<void(Result<void>)> done) = 0;
     // What it counts. `now` is of a loop with the same clock. Any thread.
     virtual void write_metrics(MetricsText& text, Instant now) const = 0;
     // Any thread.

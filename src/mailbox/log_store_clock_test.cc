@@ -48,10 +48,34 @@ TEST_F(LogStoreClockTest, FollowsALeapThatAnOperatorConfirms) {
     call_->append(incoming("bob", "k"));
     world_->clock().jump(24h * 365);
     world_->advance(1min);
-    world_->store().confirm_clock();
+    std::optional<bool> confirmed;
+    world_->store().confirm_clock([&](const Result<void>& written) {
+        confirmed = written.has_value();
+        // Durable before it is said.
+        EXPECT_GT(since_start(), 8000 * kHour);
+    });
     world_->advance(1s);
-    EXPECT_GT(since_start(), 8000 * kHour);
+    EXPECT_EQ(confirmed, true);
     EXPECT_TRUE(call_->contents("bob").empty());
+    world_->crash();
+    EXPECT_GT(since_start(), 8000 * kHour);
+}
+
+// R17
+TEST_F(LogStoreClockTest, SaysThatAConfirmationWasRefusedAndThenKeepsItAllTheSame) {
+    call_->append(incoming("bob", "k"));
+    world_->clock().jump(24h * 365);
+    world_->advance(1min);
+    world_->table().set_full(true);
+    std::vector<bool> answers;
+    for (int i = 0; i < 2; ++i) {
+        world_->store().confirm_clock(
+            [&](const Result<void>& written) { answers.push_back(written.has_value()); });
+    }
+    world_->advance(1s);
+    EXPECT_EQ(answers, (std::vector<bool>{false, false}));
+    world_->table().set_full(false);
+    world_->advance(1min);
     world_->crash();
     EXPECT_GT(since_start(), 8000 * kHour);
 }

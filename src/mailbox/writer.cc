@@ -265,6 +265,7 @@ void Writer::finish_batch(Flight flight, const Result<void>& outcome) {
         }
     }
     answer_works(flight, error);
+    answer_confirmations(flight, error);
     // The two posts that a loop gets stand close together, so that what they lead to is usually one
     // turn there and one write for each connection.
     shared_->wakes->publish(std::move(flight.batch->wakes));

@@ -21,7 +21,9 @@ class Writer {
 
     void take(std::vector<Work> works);
     void drain(Task done);
-    void confirm_clock();
+    // `done` is called on this loop when it is durable, or refused.
+    using Confirmed = UniqueFunction<void(Result<void>)>;
+    void confirm_clock(Confirmed done);
 
     // False as soon as the writer is gone; tasks that were posted for it look here first.
     std::shared_ptr<const bool> alive() const { return alive_; }
@@ -36,7 +38,8 @@ class Writer {
         std::vector<Work> marks;
         std::vector<Work> checks;
         std::optional<ClockRecord> clock;
-        bool committed = false;  // there was something to write
+        std::vector<Confirmed> confirmations;  // that `clock` makes durable
+        bool committed = false;                // there was something to write
     };
     struct Replies {
         Line line;
@@ -54,6 +57,7 @@ class Writer {
     void add_housekeeping(Flight& flight);
     void finish_batch(Flight flight, const Result<void>& outcome);
     void count(Flight& flight, const Result<void>& outcome);
+    void answer_confirmations(Flight& flight, const std::optional<Error>& error);
     void adopt_clock(const ClockRecord& clock);
     void answer_works(Flight& flight, const std::optional<Error>& error);
     void answer(Work& work, const std::optional<Error>& error);
@@ -69,9 +73,10 @@ class Writer {
     MailboxCache cache_;
     Sightings sightings_;
     GuardedClock clock_;
-    ClockRecord stored_clock_;      // as it lies in the table
-    bool clock_stored_ = false;     // there is one
-    bool confirmed_ = false;        // by an operator, not yet written
+    ClockRecord stored_clock_;   // as it lies in the table
+    bool clock_stored_ = false;  // there is one
+    bool confirmed_ = false;     // by an operator, not yet written
+    std::vector<Confirmed> confirmations_;
     Instant housekeeping_after_{};  // not before: the last one was refused
     std::deque<Work> queue_;
     std::vector<Work> checks_;

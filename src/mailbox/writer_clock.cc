@@ -54,14 +54,17 @@ void Writer::update_clock() {
     }
 }
 
-void Writer::confirm_clock() {
-    if (fatal_) {
-        return;
+void Writer::confirm_clock(Confirmed done) {
+    if (fatal_ || draining_) {
+        return done(unexpected(make_error(ErrorCode::server_error, "the store is closing")));
     }
     clock_.confirm(shared_->clock.now(), shared_->loop.now());
     shared_->log.info("clock.confirmed", {{"store_ms", to_ms(clock_.value())}});
     update_clock();
     confirmed_ = true;
+    confirmations_.push_back(std::move(done));
+    // Somebody waits: it is tried now, also soon after a refusal.
+    housekeeping_after_ = {};
     schedule();
 }
 
@@ -105,12 +108,21 @@ void Writer::add_housekeeping(Flight& flight) {
     }
     commit.puts.push_back({Space::state, clock_key(), encode(clock), {}});
     flight.clock = clock;
+    flight.confirmations = std::exchange(confirmations_, {});
+    // One that comes while this is under way is not in it.
+    confirmed_ = false;
+}
+
+void Writer::answer_confirmations(Flight& flight, const std::optional<Error>& error) {
+    confirmed_ = confirmed_ || (error && !flight.confirmations.empty());
+    for (Confirmed& done : flight.confirmations) {
+        done(error ? Result<void>(unexpected(*error)) : Result<void>());
+    }
 }
 
 void Writer::adopt_clock(const ClockRecord& clock) {
     stored_clock_ = clock;
     clock_stored_ = true;
-    confirmed_ = false;
     // Only here, where no commit is under way: StoreShared::expired_ms.
     shared_->expired_ms.store(to_ms(clock.expired), std::memory_order_release);
     shared_->table.expire(Space::events, clock.expired);

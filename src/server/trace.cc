@@ -4,6 +4,7 @@
 #include "wire/stored_event.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -13,14 +14,18 @@ namespace {
 constexpr std::size_t kUsersPerPage = 256;
 constexpr mailbox::ReadLimit kPage{512, 1024 * 1024};
 
-// What is known of the message from one event.
+// Where the message was met first, and what it is known by.
 struct Sighting {
     UserId sender;
     ChainKey key;
-    std::vector<UserId> recipients;
-    std::vector<std::int64_t> accepted_at_ms;  // of the recipients, if it was a `sent`
-    std::optional<DeviceId> device;
-    std::optional<mailbox::Found> sent;
+    std::vector<UserId> recipients;  // from an `incoming`: who of them was accepted it does not say
+    std::optional<Sequence> just_before;  // of the event, if it is in the sender's mailbox
+};
+
+// Somebody whom the message was for.
+struct Addressee {
+    UserId user;
+    std::optional<WallTime> accepted_at;  // as the sender's mailbox says
 };
 
 // One step. Kept alive by the call of the store that is under way.
@@ -53,6 +58,13 @@ class Tracer final : public std::enable_shared_from_this<Tracer> {
 
   private:
     // A member as a completion.
+    template <typename T>
+    mailbox::Store::Done<Result<T>> either(void (Tracer::*step)(Result<T>)) {
+        return [self = shared_from_this(), step](Result<T> result) {
+            (self.get()->*step)(std::move(result));
+        };
+    }
+    // An error ends the search.
     template <typename T>
     mailbox::Store::Done<Result<T>> then(void (Tracer::*step)(T)) {
         return [self = shared_from_this(), step](Result<T> result) {
@@ -98,9 +110,15 @@ class Tracer final : public std::enable_shared_from_this<Tracer> {
             after = Cursor{store_.epoch(), position_.sequence};
         }
         store_.read({position_.application, position_.user}, after, kPage,
-                    then<mailbox::Read>(&Tracer::on_read));
+                    either<mailbox::Read>(&Tracer::on_read));
     }
-    void on_read(mailbox::Read read) {
+    void on_read(Result<mailbox::Read> result) {
+        if (!result) {
+            // One that is damaged must not hide what the others hold.
+            ++answer_.unreadable;
+            return end_mailbox();
+        }
+        const mailbox::Read& read = *result;
         for (const mailbox::StoredEvent& event : read.events) {
             ++answer_.events;
             if (auto sighting = look(event)) {
@@ -112,6 +130,9 @@ class Tracer final : public std::enable_shared_from_this<Tracer> {
             position_.sequence = read.through;
             return out_of_budget() ? pause() : this->read();
         }
+        end_mailbox();
+    }
+    void end_mailbox() {
         ++answer_.mailboxes;
         position_.sequence = {};
         if (query_.from) {
@@ -130,18 +151,20 @@ class Tracer final : public std::enable_shared_from_this<Tracer> {
 
     std::optional<Sighting> look(const mailbox::StoredEvent& stored) const;
     void resolve();
+    void read_sender();
+    void on_sender(Result<mailbox::Read> result);
+    void note(const mailbox::StoredEvent& stored);
+    void add(const UserId& user, std::optional<std::int64_t> accepted_at_ms);
     void find_incoming();
-    void on_incoming(std::optional<mailbox::Found> found);
-    void on_delivered(std::optional<mailbox::Found> found);
-    void on_devices(std::vector<mailbox::DeviceSeen> devices);
+    void on_incoming(Result<std::optional<mailbox::Found>> found);
+    void on_delivered(Result<std::optional<mailbox::Found>> found);
+    void on_devices(Result<std::vector<mailbox::DeviceSeen>> devices);
+    void end_recipient();
     void next_recipient();
-    void find_sent();
-    void on_sent(std::optional<mailbox::Found> found);
-    void on_sent_event(mailbox::Read read);
     void finish_traced();
     void finish() { done_(std::move(answer_)); }
     MailboxId sender() const { return {traced_.application, traced_.sender}; }
-    const UserId& recipient() const { return sighting_.recipients[recipient_]; }
+    const Addressee& addressee() const { return addressees_[recipient_]; }
 
     mailbox::Store& store_;
     const TraceQuery query_;
@@ -156,7 +179,10 @@ class Tracer final : public std::enable_shared_from_this<Tracer> {
     Sighting sighting_;
     Traced traced_;
     TracedRecipient tracing_;
-    std::size_t recipient_ = 0;  // of the sighting
+    Sequence sender_read_;  // up to here
+    std::vector<Addressee> addressees_;
+    std::map<UserId, std::size_t> places_;  // in addressees_
+    std::size_t recipient_ = 0;             // of addressees_
 };
 
 std::optional<Sighting> Tracer::look(const mailbox::StoredEvent& stored) const {
@@ -165,24 +191,17 @@ std::optional<Sighting> Tracer::look(const mailbox::StoredEvent& stored) const {
         return std::nullopt;
     }
     Sighting sighting;
+    const Sequence before(stored.sequence.value() - 1);
     if (const auto* sent = std::get_if<wire::Sent>(&event->kind)) {
-        sighting.key = sent->message.key;
-        sighting.sender = sent->message.sender_id;
-        sighting.recipients = sent->recipient_ids;
-        sighting.accepted_at_ms = sent->recipient_accepted_at_ms;
-        sighting.device = sent->origin_device_id;
-        sighting.sent = mailbox::Found{stored.sequence, stored.at};
+        sighting = {sent->message.sender_id, sent->message.key, {}, before};
     } else if (const auto* incoming = std::get_if<wire::Incoming>(&event->kind)) {
-        sighting.key = incoming->message.key;
-        sighting.sender = incoming->message.sender_id;
-        const auto recipients = wire::recipients_of(stored.body ? *stored.body : Bytes());
-        sighting.recipients = recipients ? *recipients : std::vector{position_.user};
+        sighting = {incoming->message.sender_id, incoming->message.key, {position_.user}, {}};
+        if (auto all = wire::recipients_of(stored.body ? *stored.body : Bytes())) {
+            sighting.recipients = std::move(*all);
+        }
     } else if (const auto* delivered = std::get_if<wire::Delivered>(&event->kind)) {
         // Of a message whose `sent` is gone.
-        sighting.key = delivered->key;
-        sighting.sender = position_.user;
-        sighting.recipients = {delivered->recipient_id};
-        sighting.accepted_at_ms = {delivered->accepted_at_ms};
+        sighting = {position_.user, delivered->key, {}, before};
     }
     if (query_.from && sighting.sender != *query_.from) {
         return std::nullopt;
@@ -190,89 +209,126 @@ std::optional<Sighting> Tracer::look(const mailbox::StoredEvent& stored) const {
     return sighting;
 }
 
-// Everything else is found by the keys of the appends.
 void Tracer::resolve() {
     traced_.application = position_.application;
     traced_.sender = sighting_.sender;
-    traced_.device = sighting_.device;
-    traced_.sent = sighting_.sent;
-    sighting_.recipients.empty() ? finish_traced() : find_incoming();
+    sender_read_ = sighting_.just_before.value_or(Sequence{});
+    read_sender();
 }
 
+// All of it: who was accepted is told by a `sent` for each submission that was accepted for more
+// recipients than the one before (wire.md, 6).
+void Tracer::read_sender() {
+    std::optional<Cursor> after;
+    if (sender_read_ > Sequence{}) {
+        after = Cursor{store_.epoch(), sender_read_};
+    }
+    store_.read(sender(), after, kPage, either<mailbox::Read>(&Tracer::on_sender));
+}
+
+void Tracer::on_sender(Result<mailbox::Read> result) {
+    if (result) {
+        answer_.events += result->events.size();
+        std::for_each(result->events.begin(), result->events.end(),
+                      [this](const mailbox::StoredEvent& stored) { note(stored); });
+        if (result->more) {
+            sender_read_ = result->through;
+            return read_sender();
+        }
+    } else {
+        ++answer_.unreadable;
+    }
+    for (const UserId& user : sighting_.recipients) {
+        add(user, std::nullopt);
+    }
+    addressees_.empty() ? finish_traced() : find_incoming();
+}
+
+void Tracer::note(const mailbox::StoredEvent& stored) {
+    const auto event = wire::decode_stored(*stored.bytes);
+    if (!event) {
+        return;
+    }
+    if (const auto* sent = std::get_if<wire::Sent>(&event->kind)) {
+        if (sent->message.key != sighting_.key) {
+            return;
+        }
+        if (!traced_.sent) {
+            traced_.sent = mailbox::Found{stored.sequence, stored.at};
+            traced_.device = sent->origin_device_id;
+        }
+        for (std::size_t i = 0; i < sent->recipient_ids.size(); ++i) {
+            add(sent->recipient_ids[i], i < sent->recipient_accepted_at_ms.size()
+                                            ? sent->recipient_accepted_at_ms[i]
+                                            : to_ms(stored.at));
+        }
+    } else if (const auto* delivered = std::get_if<wire::Delivered>(&event->kind)) {
+        if (delivered->key == sighting_.key) {
+            add(delivered->recipient_id, delivered->accepted_at_ms);
+        }
+    }
+}
+
+void Tracer::add(const UserId& user, std::optional<std::int64_t> accepted_at_ms) {
+    if (places_.emplace(user, addressees_.size()).second) {
+        addressees_.push_back({user, accepted_at_ms
+                                         ? std::optional(wall_time_from_ms(*accepted_at_ms))
+                                         : std::nullopt});
+    }
+}
+
+// The rest is found by the keys of the appends.
 void Tracer::find_incoming() {
-    tracing_ = {recipient(), {}, {}, {}, {}};
-    if (recipient_ < sighting_.accepted_at_ms.size()) {
-        tracing_.accepted_at = wall_time_from_ms(sighting_.accepted_at_ms[recipient_]);
-    }
-    store_.find({traced_.application, recipient()},
-                incoming_key(traced_.sender, sighting_.key, recipient()),
-                then<std::optional<mailbox::Found>>(&Tracer::on_incoming));
+    tracing_ = {};
+    tracing_.user = addressee().user;
+    tracing_.accepted_at = addressee().accepted_at.value_or(WallTime{});
+    store_.find({traced_.application, addressee().user},
+                incoming_key(traced_.sender, sighting_.key, addressee().user),
+                either<std::optional<mailbox::Found>>(&Tracer::on_incoming));
 }
 
-void Tracer::on_incoming(std::optional<mailbox::Found> found) {
-    tracing_.incoming = found;
+void Tracer::on_incoming(Result<std::optional<mailbox::Found>> found) {
+    if (!found) {
+        tracing_.unreadable = true;
+        ++answer_.unreadable;
+    } else if (*found) {
+        tracing_.incoming = *found;
+        tracing_.accepted_at = (*found)->at;
+    }
+    store_.find(sender(), delivered_key(traced_.sender, sighting_.key, addressee().user),
+                either<std::optional<mailbox::Found>>(&Tracer::on_delivered));
+}
+
+void Tracer::on_delivered(Result<std::optional<mailbox::Found>> found) {
     if (found) {
-        tracing_.accepted_at = found->at;
+        tracing_.delivered = *found;
+    } else {
+        tracing_.unreadable = true;
     }
-    store_.find(sender(), delivered_key(traced_.sender, sighting_.key, recipient()),
-                then<std::optional<mailbox::Found>>(&Tracer::on_delivered));
+    if (tracing_.delivered || !tracing_.incoming) {
+        return end_recipient();
+    }
+    store_.devices({traced_.application, addressee().user},
+                   either<std::vector<mailbox::DeviceSeen>>(&Tracer::on_devices));
 }
 
-void Tracer::on_delivered(std::optional<mailbox::Found> found) {
-    tracing_.delivered = found;
+void Tracer::on_devices(Result<std::vector<mailbox::DeviceSeen>> devices) {
+    if (devices) {
+        tracing_.devices = std::move(*devices);
+    }
+    end_recipient();
+}
+
+void Tracer::end_recipient() {
     // From an `incoming` it is not known who accepted: whoever has no trace of it did not.
-    const bool accepted = found || tracing_.incoming || !sighting_.accepted_at_ms.empty();
-    if (!accepted) {
-        return next_recipient();
-    }
-    if (found) {
+    if (addressee().accepted_at || tracing_.incoming || tracing_.delivered) {
         traced_.recipients.push_back(std::move(tracing_));
-        return next_recipient();
     }
-    store_.devices({traced_.application, recipient()},
-                   then<std::vector<mailbox::DeviceSeen>>(&Tracer::on_devices));
-}
-
-void Tracer::on_devices(std::vector<mailbox::DeviceSeen> devices) {
-    tracing_.devices = std::move(devices);
-    traced_.recipients.push_back(std::move(tracing_));
     next_recipient();
 }
 
 void Tracer::next_recipient() {
-    if (++recipient_ < sighting_.recipients.size()) {
-        return find_incoming();
-    }
-    traced_.sent ? finish_traced() : find_sent();
-}
-
-void Tracer::find_sent() {
-    std::vector<UserId> accepted;
-    for (const TracedRecipient& one : traced_.recipients) {
-        accepted.push_back(one.user);
-    }
-    store_.find(sender(), sent_key(traced_.sender, sighting_.key, accepted),
-                then<std::optional<mailbox::Found>>(&Tracer::on_sent));
-}
-
-void Tracer::on_sent(std::optional<mailbox::Found> found) {
-    if (!found) {
-        return finish_traced();
-    }
-    traced_.sent = found;
-    constexpr mailbox::ReadLimit kOne{1, 1};
-    store_.read(sender(), Cursor{store_.epoch(), Sequence(found->sequence.value() - 1)}, kOne,
-                then<mailbox::Read>(&Tracer::on_sent_event));
-}
-
-void Tracer::on_sent_event(mailbox::Read read) {
-    if (!read.events.empty() && read.events.front().sequence == traced_.sent->sequence) {
-        const auto event = wire::decode_stored(*read.events.front().bytes);
-        if (const auto* sent = event ? std::get_if<wire::Sent>(&event->kind) : nullptr) {
-            traced_.device = sent->origin_device_id;
-        }
-    }
-    finish_traced();
+    ++recipient_ < addressees_.size() ? find_incoming() : finish_traced();
 }
 
 void Tracer::finish_traced() {

@@ -1,5 +1,6 @@
 #include "server/trace.h"
 
+#include "mailbox/records.h"
 #include "server/testing/test_server.h"
 
 #include <gtest/gtest.h>
@@ -15,6 +16,7 @@ class TraceTest : public testing::Test {
     TestDevice carol{*server.loops.front(), "carol", "c1"};
     std::uint64_t steps = 0;
     std::uint64_t events = 0;
+    std::uint64_t unreadable = 0;
 
     // To its end, step by step.
     std::optional<Traced> trace(const std::string& message, const std::string& from = "") {
@@ -24,7 +26,7 @@ class TraceTest : public testing::Test {
         if (!from.empty()) {
             query.from = UserId(from);
         }
-        steps = events = 0;
+        steps = events = unreadable = 0;
         while (true) {
             std::optional<TraceAnswer> answer;
             trace_step(*server.door, query,
@@ -32,6 +34,7 @@ class TraceTest : public testing::Test {
             server.run(1ms);
             ++steps;
             events += answer->events;
+            unreadable += answer->unreadable;
             if (answer->traced || !answer->next) {
                 return answer->traced;
             }
@@ -125,6 +128,63 @@ TEST_F(TraceTest, FindsTheSentOfAMessageThatWasMetAtItsRecipientFirst) {
     ASSERT_TRUE(traced);
     EXPECT_TRUE(traced->sent);
     EXPECT_EQ(traced->device, DeviceId("z1"));
+}
+
+TEST_F(TraceTest, TakesAllThatWereAcceptedWhenItWasSentAgain) {  // wire.md, 6; R12
+    TestDevice aaron(*server.loops.front(), "aaron", "x1");
+    server.open(aaron);
+    server.open(bob);
+    server.open(alice);
+    server.submit(alice, make_submit("m1", {"aaron", "bob", "carol"}));
+    server.submit(alice, make_submit("m0", {"bob"}));
+    server.open(carol);
+    server.submit(alice, make_submit("m1", {"aaron", "bob", "carol"}));
+    ASSERT_EQ(alice.results.back().recipients.size(), 3u);
+    // Met at aaron's mailbox first, or in the sender's.
+    for (const char* from : {"", "alice"}) {
+        const auto traced = trace("m1", from);
+        ASSERT_TRUE(traced) << from;
+        ASSERT_TRUE(traced->sent);
+        EXPECT_EQ(traced->device, DeviceId("a1"));
+        ASSERT_EQ(traced->recipients.size(), 3u) << from;
+        for (std::size_t i = 0; i < 3; ++i) {
+            const char* const users[] = {"aaron", "bob", "carol"};
+            EXPECT_EQ(traced->recipients[i].user.value(), users[i]);
+            EXPECT_TRUE(traced->recipients[i].delivered) << users[i];
+        }
+    }
+}
+
+TEST_F(TraceTest, GoesOnAfterAMailboxThatCannotBeRead) {
+    TestDevice aaron(*server.loops.front(), "aaron", "x1");
+    server.open(aaron);
+    server.open(bob);
+    server.open(alice);
+    server.submit(alice, make_submit("m0", {"aaron"}));
+    server.submit(alice, make_submit("m1", {"bob"}));
+    EXPECT_TRUE(trace("m1"));
+    EXPECT_EQ(unreadable, 0u);
+    server.table->damage(
+        mailbox::Space::events,
+        mailbox::event_key(mailbox::mailbox_key({kTestApplication, UserId("aaron")}),
+                           aaron.events.back().sequence.value()));
+    EXPECT_TRUE(trace("m1"));
+    EXPECT_EQ(unreadable, 1u);
+    EXPECT_FALSE(trace("m2"));
+    EXPECT_EQ(unreadable, 1u);
+}
+
+TEST_F(TraceTest, WhatIsGoneDoesNotWait) {
+    carol.acknowledges = false;
+    server.open(carol);
+    server.open(alice);
+    server.submit(alice, make_submit("m1", {"carol"}));
+    forget_events_of("carol");
+    const auto traced = trace("m1");
+    ASSERT_TRUE(traced);
+    ASSERT_EQ(traced->recipients.size(), 1u);
+    EXPECT_FALSE(traced->recipients[0].incoming);
+    EXPECT_FALSE(traced->recipients[0].delivered);
 }
 
 TEST_F(TraceTest, GoesThroughManyMailboxesByPagesAndSteps) {

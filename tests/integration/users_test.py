@@ -140,6 +140,12 @@ class Users(ProgramTest):
             self.assertTrue(tablet.goodbye["error"]["retryable"])
             self.assertIsNone(phone.goodbye)
             await tablet.connect()
+            # What was mistyped does not mean "all".
+            path = f"/v1/applications/{server.application['applicationKey']}/sessions"
+            for target, status in ((f"{path}?usr=alice", 400), (path, 400), (f"{path}?device=phone", 400), (f"{path}?all&user=alice", 400),
+                                   ("/v1/applications/none/sessions?all", 404)):
+                self.assertEqual(server.control(target, "DELETE")[0], status, target)
+            self.assertEqual(server.control("/v1/applications/none/sessions")[0], 404)
             self.assertEqual(self.ask("session", "end", "--all"), {"ended_sessions": 3})
             for device in (phone, tablet, bob):
                 self.assertEqual(await self.goodbye(device), 3002)

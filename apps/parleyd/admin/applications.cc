@@ -157,7 +157,7 @@ void add_for_one(AdminRouter& router, const AdminParts& parts, std::string_view 
 void add_application_routes(AdminRouter& router, AdminParts parts) {
     router.add("GET", "/v1/applications",
                [parts](const AdminRequest&, Done done) { list(parts, std::move(done)); });
-    router.add("POST", "/v1/applications", [parts](const AdminRequest& request, Done done) {
+    router.add("POST", "/v1/applications?key", [parts](const AdminRequest& request, Done done) {
         create(parts, request, std::move(done));
     });
     add_for_one(router, parts, "POST", "/rotate",
@@ -175,7 +175,7 @@ void add_application_routes(AdminRouter& router, AdminParts parts) {
                           all.applications.drop_previous(entry.application.key), std::move(done));
                 });
     add_for_one(router, parts, "DELETE", "", remove);
-    router.add("POST", "/v1/applications/{application}/erase-users",
+    router.add("POST", "/v1/applications/{application}/erase-users?after",
                [parts](const AdminRequest& request, Done done) {
                    erase_users(parts, request, std::move(done));
                });

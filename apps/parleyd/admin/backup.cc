@@ -80,7 +80,7 @@ class Backups {
 }  // namespace
 
 void add_backup_routes(AdminRouter& router, BackupParts parts) {
-    router.add("POST", "/v1/backup",
+    router.add("POST", "/v1/backup?to",
                [backups = std::make_shared<Backups>(std::move(parts))](const AdminRequest& request,
                                                                        AdminRouter::Done done) {
                    backups->start(std::string(request["to"]), std::move(done));

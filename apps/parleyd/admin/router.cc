@@ -74,7 +74,20 @@ bool read_path(const std::vector<std::string>& pattern, const std::vector<std::s
     return true;
 }
 
-// What the path says wins over the query.
+// The name of the query that the route does not have, or gave twice.
+std::optional<std::string> odd_name(std::string_view query, std::vector<std::string> allowed) {
+    if (query.empty()) {
+        return std::nullopt;
+    }
+    for (const std::string& pair : split(query, '&')) {
+        const std::string name = pair.substr(0, pair.find('='));
+        if (std::erase(allowed, name) == 0) {
+            return name;
+        }
+    }
+    return std::nullopt;
+}
+
 bool read_query(std::string_view query, AdminRequest& request) {
     if (query.empty()) {
         return true;
@@ -95,7 +108,11 @@ bool read_query(std::string_view query, AdminRequest& request) {
 }  // namespace
 
 void AdminRouter::add(std::string_view method, std::string_view pattern, Handler handler) {
-    routes_.push_back({std::string(method), split(pattern, '/'), std::move(handler)});
+    const auto mark = pattern.find('?');
+    routes_.push_back({std::string(method), split(pattern.substr(0, mark), '/'),
+                       mark == std::string_view::npos ? std::vector<std::string>()
+                                                      : split(pattern.substr(mark + 1), '&'),
+                       std::move(handler)});
 }
 
 void AdminRouter::handle(const io::HttpRequest& request, Done done) {
@@ -111,10 +128,13 @@ void AdminRouter::handle(const io::HttpRequest& request, Done done) {
             allowed.push_back(route.method);
             continue;
         }
+        const std::string_view query = target.substr(std::min(mark + 1, target.size()));
+        if (const auto odd = odd_name(query, route.names)) {
+            return done(refuse(400, "the query has an unknown or repeated \"" + *odd + "\""));
+        }
         AdminRequest taken;
         taken.body = request.body;
-        if (!read_path(route.parts, path, taken) ||
-            !read_query(target.substr(std::min(mark + 1, target.size())), taken)) {
+        if (!read_path(route.parts, path, taken) || !read_query(query, taken)) {
             return done(refuse(400, "the address has a % that two hex digits do not follow"));
         }
         return route.handler(taken, std::move(done));

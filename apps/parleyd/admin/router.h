@@ -35,7 +35,9 @@ class AdminRouter final : public io::RequestHandler {
     // `rest` outlives this; null: there is nothing else.
     explicit AdminRouter(io::RequestHandler* rest) : rest_(rest) {}
 
-    // `pattern` as "/v1/users/{user}": a name in braces fits one part of a path, whatever it is.
+    // `pattern` as "/v1/users/{user}?limit&after": a name in braces fits one part of a path,
+    // whatever it is; after the ? come the names that the query may have. A request with another
+    // one is refused: a filter that was mistyped must not mean "all".
     void add(std::string_view method, std::string_view pattern, Handler handler);
 
     void handle(const io::HttpRequest& request, Done done) override;
@@ -44,6 +46,7 @@ class AdminRouter final : public io::RequestHandler {
     struct Route {
         std::string method;
         std::vector<std::string> parts;
+        std::vector<std::string> names;  // of the query
         Handler handler;
     };
 

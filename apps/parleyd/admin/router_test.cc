@@ -15,7 +15,7 @@ class AdminRouting : public testing::Test {
   protected:
     AdminRouting() {
         for (const char* method : {"GET", "DELETE"}) {
-            router_.add(method, "/v1/users/{user}/devices/{device}",
+            router_.add(method, "/v1/users/{user}/devices/{device}?x&flag",
                         [this, method](const AdminRequest& request, AdminRouter::Done done) {
                             asked_ = request;
                             io::HttpResponse response;
@@ -43,7 +43,7 @@ TEST_F(AdminRouting, FindsTheRouteByMethodAndPath) {
 }
 
 TEST_F(AdminRouting, GivesPartsOfThePathDecoded) {
-    ask("GET", "/v1/users/a%2Fb%3f%25/devices/..?x=1%20&flag&user=other", "body");
+    ask("GET", "/v1/users/a%2Fb%3f%25/devices/..?x=1%20&flag", "body");
     ASSERT_TRUE(asked_);
     EXPECT_EQ((*asked_)["user"], "a/b?%");
     EXPECT_EQ((*asked_)["device"], "..");
@@ -75,6 +75,9 @@ TEST_F(AdminRouting, RefusesWhatItDoesNotKnow) {
     for (const char* part : {"%", "%4", "%4g", "a%"}) {
         EXPECT_EQ(ask("GET", std::string("/v1/users/") + part + "/devices/d").status, 400) << part;
         EXPECT_EQ(ask("GET", std::string("/v1/users/u/devices/d?x=") + part).status, 400) << part;
+    }
+    for (const char* query : {"y=1", "x=1&y", "user=other", "x=1&x=2", "x&", "&", "=1", "X=1"}) {
+        EXPECT_EQ(ask("GET", std::string("/v1/users/u/devices/d?") + query).status, 400) << query;
     }
     EXPECT_FALSE(asked_);
 }

@@ -32,7 +32,8 @@ struct BackupParts {
 
 // What can be asked, by topic: docs/operations/administration.md.
 void add_backup_routes(AdminRouter& router, BackupParts parts);
-void add_clock_routes(AdminRouter& router, AdminParts parts);
+// `loop` is that of the requests and outlives the router.
+void add_clock_routes(AdminRouter& router, AdminParts parts, io::Loop& loop);
 void add_application_routes(AdminRouter& router, AdminParts parts);
 void add_user_routes(AdminRouter& router, AdminParts parts);
 void add_device_routes(AdminRouter& router, AdminParts parts);

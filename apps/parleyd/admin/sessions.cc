@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace parley::parleyd {
@@ -48,7 +49,20 @@ ordered_json to_json(const server::SessionList& list) {
     return {{"sessions", std::move(sessions)}, {"total", list.total}};
 }
 
+// Why there is nothing to list or end; nothing: there is.
+std::optional<io::HttpResponse> no_application(const AdminParts& parts,
+                                               const AdminRequest& request) {
+    const std::string key(request["application"]);
+    if (parts.applications.find(ApplicationKey(key)) != nullptr) {
+        return std::nullopt;
+    }
+    return refuse(404, "there is no application " + key + "; parleyd app list shows all");
+}
+
 void list(const AdminParts& parts, const AdminRequest& request, Done done) {
+    if (auto refused = no_application(parts, request)) {
+        return done(std::move(*refused));
+    }
     if (parts.node == nullptr) {
         return done(answer(to_json(server::SessionList{})));
     }
@@ -59,6 +73,13 @@ void list(const AdminParts& parts, const AdminRequest& request, Done done) {
 }
 
 void end(const AdminParts& parts, const AdminRequest& request, Done done) {
+    if (auto refused = no_application(parts, request)) {
+        return done(std::move(*refused));
+    }
+    const bool is_all = request.values.contains("all");
+    if (request["user"].empty() == !is_all || (is_all && request.values.contains("device"))) {
+        return done(refuse(400, "say whose sessions: user, user and device, or all"));
+    }
     end_sessions(parts, filter_of(request),
                  make_error(ErrorCode::draining, "an operator ended this session: reconnect"),
                  [log = parts.log, done = std::move(done)](std::size_t count) mutable {
@@ -79,10 +100,10 @@ void end_sessions(const AdminParts& parts, server::SessionFilter filter, Error e
 
 void add_session_routes(AdminRouter& router, AdminParts parts) {
     router.add(
-        "GET", "/v1/applications/{application}/sessions",
+        "GET", "/v1/applications/{application}/sessions?user&device&limit",
         [parts](const AdminRequest& request, Done done) { list(parts, request, std::move(done)); });
     router.add(
-        "DELETE", "/v1/applications/{application}/sessions",
+        "DELETE", "/v1/applications/{application}/sessions?user&device&all",
         [parts](const AdminRequest& request, Done done) { end(parts, request, std::move(done)); });
 }
 

@@ -17,9 +17,19 @@ using nlohmann::ordered_json;
 using server::TraceAnswer;
 using server::Traced;
 
+const char* state_of(const server::TracedRecipient& recipient) {
+    if (recipient.delivered) {
+        return "delivered";
+    }
+    if (recipient.unreadable) {
+        return "unreadable";
+    }
+    return recipient.incoming ? "waiting" : "gone";
+}
+
 ordered_json to_json(const server::TracedRecipient& recipient) {
     ordered_json json{{"user", recipient.user.value()},
-                      {"state", recipient.delivered ? "delivered" : "waiting"},
+                      {"state", state_of(recipient)},
                       {"accepted_at", to_rfc3339(recipient.accepted_at)}};
     json["sequence"] = recipient.incoming ? ordered_json(recipient.incoming->sequence.value())
                                           : ordered_json(nullptr);
@@ -55,6 +65,7 @@ io::HttpResponse to_response(const MessageId& message, const TraceAnswer& answer
                       {"finished", !answer.next.has_value()},
                       {"found", answer.traced ? to_json(*answer.traced) : ordered_json(nullptr)},
                       {"mailboxes", answer.mailboxes},
+                      {"unreadable", answer.unreadable},
                       {"events", answer.events}};
     if (answer.next) {
         json["next"] = {{"application", answer.next->application.value()},
@@ -93,9 +104,11 @@ class Search final : public std::enable_shared_from_this<Search> {
         }
         answer->mailboxes += std::exchange(mailboxes_, 0);
         answer->events += std::exchange(events_, 0);
+        answer->unreadable += std::exchange(unreadable_, 0);
         if (whole_ && answer->next) {
             mailboxes_ = answer->mailboxes;
             events_ = answer->events;
+            unreadable_ = answer->unreadable;
             query_.place = std::move(answer->next);
             return step();
         }
@@ -115,6 +128,7 @@ class Search final : public std::enable_shared_from_this<Search> {
     AdminRouter::Done done_;
     std::uint64_t mailboxes_ = 0;
     std::uint64_t events_ = 0;
+    std::uint64_t unreadable_ = 0;
 };
 
 void trace(const TraceParts& parts, const AdminRequest& request, AdminRouter::Done done) {
@@ -148,7 +162,7 @@ void trace(const TraceParts& parts, const AdminRequest& request, AdminRouter::Do
 }  // namespace
 
 void add_trace_routes(AdminRouter& router, TraceParts parts) {
-    router.add("GET", "/v1/trace/{message}",
+    router.add("GET", "/v1/trace/{message}?app&from&at_app&at_user&at_sequence",
                [parts = std::move(parts)](const AdminRequest& request, AdminRouter::Done done) {
                    trace(parts, request, std::move(done));
                });

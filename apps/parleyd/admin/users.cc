@@ -169,7 +169,7 @@ void add_for_one(AdminRouter& router, const AdminParts& parts, std::string_view 
 
 void add_user_routes(AdminRouter& router, AdminParts parts) {
     router.add(
-        "GET", "/v1/applications/{application}/users",
+        "GET", "/v1/applications/{application}/users?after&limit",
         [parts](const AdminRequest& request, Done done) { list(parts, request, std::move(done)); });
     add_for_one(router, parts, "GET", "", show);
     add_for_one(router, parts, "DELETE", "", erase);

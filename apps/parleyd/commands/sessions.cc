@@ -58,6 +58,8 @@ int end_sessions(const CommandInput& input) {
     path += "/sessions";
     if (given.has("USER")) {
         path += "?user=" + percent_encode(given["USER"]);
+    } else {
+        path += "?all";
     }
     if (given.has("DEVICE")) {
         path += "&device=" + percent_encode(given["DEVICE"]);

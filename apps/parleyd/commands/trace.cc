@@ -69,6 +69,14 @@ void print_recipient(const ordered_json& recipient) {
                     text_of(recipient, "receipt_sequence").c_str());
         return;
     }
+    if (text_of(recipient, "state") == "gone") {
+        std::puts("  gone      no device had acknowledged it");
+        return;
+    }
+    if (text_of(recipient, "state") == "unreadable") {
+        std::puts("  unreadable: a mailbox is damaged; the server's log says which");
+        return;
+    }
     const auto devices = recipient.find("devices");
     if (devices == recipient.end() || devices->empty()) {
         std::puts("  waiting   the user has no device now");
@@ -121,6 +129,7 @@ int trace(const CommandInput& input) {
     const std::string message(input.arguments["MESSAGE_ID"]);
     std::uint64_t mailboxes = 0;
     std::uint64_t events = 0;
+    std::uint64_t unreadable = 0;
     ordered_json answer = ordered_json::object();
     int code = exit_code::kOk;
     do {
@@ -133,16 +142,24 @@ int trace(const CommandInput& input) {
         answer = std::move(*step);
         mailboxes += answer.value("mailboxes", std::uint64_t{0});
         events += answer.value("events", std::uint64_t{0});
+        unreadable += answer.value("unreadable", std::uint64_t{0});
         show_progress(mailboxes, events);
     } while (!answer.value("finished", true));
     end_progress();
     const ordered_json found = answer.value("found", ordered_json());
     if (input.arguments.has("--json")) {
-        const ordered_json whole{
-            {"message", message}, {"found", found}, {"mailboxes", mailboxes}, {"events", events}};
+        const ordered_json whole{{"message", message},
+                                 {"found", found},
+                                 {"mailboxes", mailboxes},
+                                 {"unreadable", unreadable},
+                                 {"events", events}};
         std::puts(whole.dump().c_str());
     } else if (found.is_object()) {
         print_found(message, found);
+    }
+    if (unreadable > 0) {
+        complain("note: " + std::to_string(unreadable) +
+                 " mailboxes could not be read; the server's log says which");
     }
     if (found.is_object()) {
         return exit_code::kOk;
