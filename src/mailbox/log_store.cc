@@ -44,15 +44,12 @@ StoreStatus StoreShared::status() const {
     status.waiting_requests = waiting_requests.load(std::memory_order_relaxed);
     status.waiting_bytes = waiting_bytes.load(std::memory_order_relaxed);
     status.expired = expired();
-    const std::lock_guard lock(numbers_mutex);
-    status.table = numbers;
+    status.table = numbers.get();
     return status;
 }
 
 void StoreShared::ask_numbers() {
-    const TableNumbers asked = table.numbers();
-    const std::lock_guard lock(numbers_mutex);
-    numbers = asked;
+    numbers.keep(table.numbers());
 }
 
 namespace {

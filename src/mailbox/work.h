@@ -5,6 +5,7 @@
 #include "io/clock.h"
 #include "io/loop.h"
 #include "mailbox/damage.h"
+#include "mailbox/kept_numbers.h"
 #include "mailbox/log_store.h"
 #include "mailbox/store.h"
 #include "mailbox/store_metrics.h"
@@ -12,7 +13,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <variant>
 #include <vector>
 
@@ -119,8 +119,7 @@ struct StoreShared {
     std::atomic<std::size_t> waiting_requests = 0;
     std::atomic<std::size_t> waiting_bytes = 0;
     StoreMetrics metrics;  // written by the writer
-    mutable std::mutex numbers_mutex;
-    TableNumbers numbers;  // guarded by it; as they were asked for last
+    KeptNumbers numbers;
 
     // Any thread. Never goes backwards.
     WallTime now();
