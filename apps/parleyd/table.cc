@@ -20,7 +20,7 @@ Result<std::unique_ptr<mailbox::Table>> open_table(const Settings& settings,
             return std::unique_ptr<mailbox::Table>(std::move(opened).value());
         }
     }
-    PARLEY_ASSERT(!"an engine without its case");
+    PARLEY_ASSERT(false && "an engine without its case");
 }
 
 }  // namespace parley::parleyd

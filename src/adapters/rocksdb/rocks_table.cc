@@ -34,10 +34,14 @@ std::vector<const mailbox::Put*> in_order(const std::vector<mailbox::Put>& puts)
     for (const mailbox::Put& put : puts) {
         ordered.push_back(&put);
     }
-    std::stable_sort(ordered.begin(), ordered.end(),
-                     [](const mailbox::Put* a, const mailbox::Put* b) {
-                         return a->space != b->space ? a->space < b->space : a->key < b->key;
-                     });
+    std::sort(ordered.begin(), ordered.end(), [](const mailbox::Put* a, const mailbox::Put* b) {
+        if (a->space != b->space) {
+            return a->space < b->space;
+        }
+        // Of one key the later put comes later, and wins.
+        const int order = a->key.compare(b->key);
+        return order != 0 ? order < 0 : a < b;
+    });
     return ordered;
 }
 

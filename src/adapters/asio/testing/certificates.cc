@@ -13,7 +13,8 @@ namespace parley::asio::testing {
 namespace {
 
 std::shared_ptr<EVP_PKEY> make_key() {
-    return {EVP_EC_gen("P-256"), EVP_PKEY_free};
+    char curve[] = "P-256";  // Taken as a pointer to char that is not const.
+    return {EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve), EVP_PKEY_free};
 }
 
 void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
