@@ -10,7 +10,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <cerrno>
-#include <system_error>
+#include <cstring>
 #include <utility>
 
 namespace parley::asio {
@@ -123,7 +123,7 @@ void Listener::accept_some() {
 bool Listener::survives(int error) {
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
         out_of_resources_.tell(own_loop().now(), shared_->log, "listener.accept_failed",
-                               std::generic_category().message(error));
+                               std::strerror(error));
         return false;
     }
     // Everything else is the end of the connection that waited there (accept(2), "Error handling").
