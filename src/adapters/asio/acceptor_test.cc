@@ -205,10 +205,12 @@ TEST(AsioAcceptor, AboveTheLimitOfConnectionsNewOnesAreClosedUntilOthersGo) {
     EXPECT_TRUE(fourth.client);
 }
 
-// The undefined behaviour sanitizer looks at memory through a pipe, so it cannot be without
-// descriptors.
-#ifndef __SANITIZE_ADDRESS__
 TEST(AsioAcceptor, OutOfDescriptorsItWaitsAndThenGoesOn) {
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+    GTEST_SKIP() << "the sanitizer looks at memory through a pipe, and here no descriptor is left";
+#endif
+#endif
     AsioLoop loop;
     Server server(loop);
     RawPeer peer = RawPeer::to_port(server.port());
@@ -230,7 +232,6 @@ TEST(AsioAcceptor, OutOfDescriptorsItWaitsAndThenGoesOn) {
     ASSERT_TRUE(peer.await_end(loop));
     EXPECT_TRUE(has(peer.received, " 200 OK"));
 }
-#endif
 
 TEST(AsioAcceptor, AStoppedAcceptorRefusesAndItsChannelsLiveOn) {
     AsioLoop loop;
