@@ -1,4 +1,5 @@
-// A main for fuzz targets that are not built with libFuzzer: plays every file of the folders and files given.
+// A main for fuzz targets that are not built with libFuzzer: plays every file of the folders and
+// files given.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,8 @@ std::size_t played = 0;
 
 void play(const std::filesystem::path& path) {
     std::ifstream in(path, std::ios::binary);
-    const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::vector<char> bytes((std::istreambuf_iterator<char>(in)),
+                                  std::istreambuf_iterator<char>());
     // A copy of exactly this size, so that a read past the end is one that a sanitizer sees.
     const std::vector<std::uint8_t> input(bytes.begin(), bytes.end());
     LLVMFuzzerTestOneInput(input.data(), input.size());

@@ -64,10 +64,12 @@ inline constexpr std::chrono::milliseconds kBackoffMost = 60s;
 inline constexpr std::chrono::seconds kTokenLeeway = 60s;  // R22
 inline constexpr std::size_t kStoreBatchAppends = 4096;
 inline constexpr std::size_t kStoreBatchBytes = 8 * 1024 * 1024;
-inline constexpr std::size_t kStoreWaitingRequests = 64 * 1024;       // at the store's writer; beyond: busy
+// What waits at the store's writer; beyond: busy.
+inline constexpr std::size_t kStoreWaitingRequests = 64 * 1024;
 inline constexpr std::size_t kStoreWaitingBytes = 64 * 1024 * 1024;
-inline constexpr std::size_t kStoreCachedMailboxes = 64 * 1024;       // states that the writer keeps at hand
-inline constexpr std::size_t kStorePendingSightings = 64 * 1024;      // devices' last-seen times waiting for a commit
+// States that the writer keeps at hand, and devices' last-seen times that wait for a commit.
+inline constexpr std::size_t kStoreCachedMailboxes = 64 * 1024;
+inline constexpr std::size_t kStorePendingSightings = 64 * 1024;
 inline constexpr std::size_t kInboxBytes = 256ull << 20;  // unread incoming in the SDK
 
 }  // namespace parley

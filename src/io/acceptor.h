@@ -22,8 +22,9 @@ struct HttpResponse {
     std::vector<std::string> allow;  // of a 405
 };
 
-// Answers plain HTTP requests on a listening port. Called on the connection's loop; `done` may be called at once or later, from that loop,
-// exactly once; after the connection has gone it has no effect.
+// Answers plain HTTP requests on a listening port. Called on the connection's loop; `done` may be
+// called at once or later, from that loop, exactly once; after the connection has gone it has no
+// effect.
 class RequestHandler {
   public:
     using Done = UniqueFunction<void(HttpResponse)>;
@@ -38,8 +39,9 @@ class ChannelHandler {
     virtual void on_channel(std::unique_ptr<Channel> channel) = 0;
 };
 
-// Listens on an address and hands on what connects: WebSocket upgrades of /v1/connect with one of the subprotocols become channels, other requests go to the
-// RequestHandler. Destroying it stops listening; channels live on.
+// Listens on an address and hands on what connects: WebSocket upgrades of /v1/connect with one of
+// the subprotocols become channels, other requests go to the RequestHandler. Destroying it stops
+// listening; channels live on.
 class Acceptor {
   public:
     virtual ~Acceptor() = default;

@@ -12,7 +12,8 @@ namespace parley::io {
 
 // Where to connect to and how.
 struct DialTarget {
-    std::string url;          // ws://HOST[:PORT] or wss://HOST[:PORT]; IPv6 hosts in brackets; path /v1/connect is added
+    // ws://HOST[:PORT] or wss://HOST[:PORT]; IPv6 hosts in brackets; path /v1/connect is added.
+    std::string url;
     std::string subprotocol;  // "parley.v1.proto" or "parley.v1.json"
     std::string ca_file;      // PEM; empty: the system's certificates. Only for wss
     Duration connect_timeout = std::chrono::seconds(15);  // all of it: name, TCP, TLS, upgrade
@@ -28,9 +29,10 @@ class Dial {
     virtual ~Dial() = default;
 };
 
-// Opens channels. Belongs to a loop, which runs `done` in a later turn. Errors: connection_refused, timed_out, server_error, with
-// a description that tells a name that does not resolve, a refused port, a certificate that does not fit, and a server
-// that is not one apart; invalid_argument (final) for a URL or CA file that can never work.
+// Opens channels. Belongs to a loop, which runs `done` in a later turn. Errors: connection_refused,
+// timed_out, server_error, with a description that tells a name that does not resolve, a refused
+// port, a certificate that does not fit, and a server that is not one apart; invalid_argument
+// (final) for a URL or CA file that can never work.
 class Dialer {
   public:
     using Done = UniqueFunction<void(Result<std::unique_ptr<Channel>>)>;

@@ -15,7 +15,9 @@ class Entropy {
     std::uint64_t seed() {
         const std::string raw = bytes(8);
         std::uint64_t value = 0;
-        for (const char c : raw) value = value << 8 | static_cast<unsigned char>(c);
+        for (const char c : raw) {
+            value = value << 8 | static_cast<unsigned char>(c);
+        }
         return value;
     }
 };

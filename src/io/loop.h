@@ -10,7 +10,8 @@ namespace parley::io {
 
 class Loop;
 
-// A pending call_at(). Destroying or resetting it on its loop cancels the call; the loop outlives it.
+// A pending call_at(). Destroying or resetting it on its loop cancels the call; the loop outlives
+// it.
 class Timer {
   public:
     Timer() = default;
@@ -34,21 +35,24 @@ class Timer {
     std::uint64_t id_ = 0;
 };
 
-// One thread's turn-taking: everything that belongs to a loop is touched only from its tasks, so it needs no lock. The
-// real one waits for sockets, the simulated one moves a virtual clock. Outlives all that was made on it.
+// One thread's turn-taking: everything that belongs to a loop is touched only from its tasks, so it
+// needs no lock. The real one waits for sockets, the simulated one moves a virtual clock. Outlives
+// all that was made on it.
 class Loop {
   public:
     virtual ~Loop() = default;
 
     // Monotonic, suspend included, and constant within a turn.
     virtual Instant now() const = 0;
-    // Runs the task in the first turn at or after `when`, unless the handle goes first. On this loop's thread only.
+    // Runs the task in the first turn at or after `when`, unless the handle goes first. On this
+    // loop's thread only.
     [[nodiscard]] virtual Timer call_at(Instant when, Task task) = 0;
-    // Runs the task in a later turn of this loop, in the order of posting for one poster. The only call that any thread may
-    // make. Tasks that a stopped loop still holds are destroyed without being run.
+    // Runs the task in a later turn of this loop, in the order of posting for one poster. The only
+    // call that any thread may make. Tasks that a stopped loop still holds are destroyed without
+    // being run.
     virtual void post(Task task) = 0;
-    // Runs the task at the end of the current turn, before the loop waits again: where all that a turn produced is sent.
-    // On this loop's thread only.
+    // Runs the task at the end of the current turn, before the loop waits again: where all that a
+    // turn produced is sent. On this loop's thread only.
     virtual void at_turn_end(Task task) = 0;
 
   private:
@@ -57,7 +61,9 @@ class Loop {
 };
 
 inline void Timer::reset() noexcept {
-    if (loop_ != nullptr) std::exchange(loop_, nullptr)->cancel(id_);
+    if (loop_ != nullptr) {
+        std::exchange(loop_, nullptr)->cancel(id_);
+    }
 }
 
 }  // namespace parley::io

@@ -47,9 +47,7 @@ class LateStore final : public mailbox::Store {
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         inner_->mark(mailbox, sequence, std::move(done));
     }
-    void check(Done<Result<void>> done) override {
-        inner_->check(std::move(done));
-    }
+    void check(Done<Result<void>> done) override { inner_->check(std::move(done)); }
     void user(const MailboxId& mailbox, Done<Result<mailbox::UserState>> done) override {
         inner_->user(mailbox, std::move(done));
     }

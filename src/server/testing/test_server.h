@@ -151,9 +151,7 @@ class TestServer {
         run();
     }
 
-    std::int64_t metric(Metric metric) const {
-        return node->metrics()[metric];
-    }
+    std::int64_t metric(Metric metric) const { return node->metrics()[metric]; }
     mailbox::Head head(const std::string& user) {
         std::optional<mailbox::Head> head;
         door->head({kTestApplication, UserId(user)}, [&](auto result) { head = result.value(); });
