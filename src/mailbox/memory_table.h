@@ -88,6 +88,7 @@ class MemoryTable final : public Table {
     void commit(Commit commit, CommitDone done) override;
     void expire(Space space, WallTime before) override;
     const Epoch& epoch() const override { return disk_.epoch(); }
+    bool has_room() const override { return !full_; }
     // Not a file system: answers that backups are made with MemoryDisk::copy().
     Result<void> backup(const std::string& folder) override;
 

@@ -168,8 +168,8 @@ class Store {
     virtual void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) = 0;
 
     // Whether writes are taken now: at once known if something became durable within
-    // kCheckedWithin, else tried by a small one of its own. Waits as long as the engine does.
-    // Errors: server_error, in words for an operator.
+    // kCheckedWithin and there is still room, else tried by a small one of its own. Waits as long
+    // as the engine does. Errors: server_error, in words for an operator.
     virtual void check(Done<Result<void>> done) = 0;
 
     // For operators.

@@ -118,6 +118,9 @@ class Table {
     virtual Result<void> backup(const std::string& folder) = 0;
     // Any thread. Asks the file system, too: not from a loop that serves somebody.
     virtual TableNumbers numbers() const { return {}; }
+    // Whether a commit would find room now, as far as can be told without reading or writing: false
+    // means that it would be refused. Any thread.
+    virtual bool has_room() const { return true; }
     // What is wrong with it that no reading or commit tells: a compaction met a damaged file, for
     // one. One line that names the file. Any thread.
     virtual std::optional<std::string> trouble() const { return std::nullopt; }

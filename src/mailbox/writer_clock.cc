@@ -83,9 +83,12 @@ bool Writer::housekeeping_due() const {
 
 void Writer::add_housekeeping(Flight& flight) {
     const WallTime now = clock_.value();
-    // A check is answered by a commit: there is one, or there was one a moment ago.
-    const bool unproven = !flight.checks.empty() &&
-                          (!committed_at_ || shared_->loop.now() - *committed_at_ > kCheckedWithin);
+    // A check is answered by a commit: there is one, or there was one a moment ago and the disk has
+    // not filled since.
+    const bool unproven =
+        !flight.checks.empty() &&
+        (!committed_at_ || shared_->loop.now() - *committed_at_ > kCheckedWithin ||
+         !shared_->table.has_room());
     const bool due = housekeeping_due() || unproven;
     Commit& commit = flight.batch->commit;
     if (!due && commit.empty()) {

@@ -82,7 +82,9 @@ void HttpSide::find_out(Readiness::Done done) {
     if (common.metrics()[Metric::events_stopped] > 0) {
         return done(Reason{"store damaged", "a mailbox cannot be read; the log says which", true});
     }
-    loop_.readiness().check(std::move(done));
+    using Asker = Readiness::Asker;
+    loop_.readiness().check(kind_ == Kind::admin ? Asker::operator_ : Asker::stranger,
+                            std::move(done));
 }
 
 io::HttpResponse HttpSide::ready_page(const std::optional<Readiness::Reason>& reason) const {

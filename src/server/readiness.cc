@@ -14,12 +14,13 @@ Readiness::Reason stuck() {
 
 }  // namespace
 
-void Readiness::check(Done done) {
+void Readiness::check(Asker asker, Done done) {
     const Instant now = loop_.now();
     if (trying_ && now - *trying_ >= kPatience) {
         return done(stuck());  // the try is still under way, and ends when the disk answers
     }
-    if (!trying_ && found_at_ && now - *found_at_ < kFresh) {
+    const bool is_known = found_at_ && now - *found_at_ < kFresh;
+    if (!trying_ && is_known && asker == Asker::stranger) {
         return done(found_);
     }
     waiting_.push_back(std::move(done));

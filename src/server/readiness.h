@@ -11,13 +11,13 @@
 namespace parley::server {
 
 // Whether the store can be read and takes writes now, found out by trying, for all who ask on one
-// loop: at most one try a second, however many ask (anybody may, on the public port), and an answer
-// in bounded time, also where the disk gives none.
+// loop: one try at a time, for strangers at most one a second however many ask, and an answer in
+// bounded time, also where the disk gives none.
 class Readiness {
   public:
     // A write that takes longer than this is no slow disk, it is a stuck one.
     static constexpr Duration kPatience = std::chrono::seconds(5);
-    // What was found out serves so long.
+    // What was found out serves strangers so long; operators are told what is so now.
     static constexpr Duration kFresh = std::chrono::seconds(1);
 
     // Why not; nothing: it is ready.
@@ -27,12 +27,13 @@ class Readiness {
         bool is_public = false;  // `why` names no files
     };
     using Done = UniqueFunction<void(std::optional<Reason>)>;
+    enum class Asker { stranger, operator_ };
 
     // Both outlive this.
     Readiness(io::Loop& loop, mailbox::Store& store) : loop_(loop), store_(store) {}
 
     // `done` at once or later, on this loop; not at all if this is destroyed first.
-    void check(Done done);
+    void check(Asker asker, Done done);
 
   private:
     void try_store();

@@ -26,8 +26,8 @@ class ReadinessTest : public testing::Test {
         });
         return answer;
     }
-    int ready() {
-        const auto answer = ask();
+    int ready(bool admin = true) {
+        const auto answer = ask(admin);
         server.run(100ms);
         return answer->status;
     }
@@ -45,6 +45,22 @@ TEST_F(ReadinessTest, AnIdleStoreIsWrittenToFindOutWhetherItTakesWrites) {
     server.table->set_full(false);
     settle();
     EXPECT_EQ(ready(), 200);
+}
+
+// It must not be said to be ready because of a write from before the disk was full.
+TEST_F(ReadinessTest, ADiskThatFillsRightAfterAWriteIsNotReadyAtTheNextQuestion) {
+    server.open(alice);
+    settle();
+    server.submit(alice, make_submit("m1", {"alice"}));
+    EXPECT_EQ(ready(), 200);
+    server.table->set_full(true);
+    EXPECT_EQ(ready(), 503);
+    server.table->set_full(false);
+    EXPECT_EQ(ready(), 200);
+    EXPECT_EQ(ready(false), 200);
+    server.table->set_full(true);
+    server.run(Readiness::kFresh);
+    EXPECT_EQ(ready(false), 503);
 }
 
 TEST_F(ReadinessTest, ADiskThatHangsIsNotReadyWithinTheTimeAndReadyWhenItIsBack) {
@@ -81,7 +97,7 @@ TEST_F(ReadinessTest, ManyWhoAskCostOneTryASecond) {
     settle();
     const std::size_t commits = server.table->commits();
     for (int i = 0; i < 100; ++i) {
-        EXPECT_EQ(ready(), 200);  // a tenth of a second each
+        EXPECT_EQ(ready(false), 200);  // a tenth of a second each
     }
     EXPECT_LE(server.table->commits(), commits + 4);
 }

@@ -141,6 +141,20 @@ class SmallDisk(ProgramTest):
             await alice.close()
             await alice.connect()
 
+    def test_an_idle_server_is_not_ready_as_soon_as_the_disk_is_full(self):
+        server = self.serve("--config", "p.toml")
+        # What it writes now must not vouch for the disk a moment later.
+        asyncio.run(self.send_from(server, "alice", ["one"]))
+        for _ in range(2):
+            self.assertEqual(server.control("/readyz")[0], 200)
+            self.fill()
+            status, body = server.control("/readyz")
+            self.assertEqual((status, "MiB are free" in body), (503, True), body)
+            self.assertEqual(self.start("health", "--data", "data").wait(), 1)
+            self.ballast.unlink()
+        self.assertEqual(server.control("/readyz")[0], 200)
+        self.assertEqual(server.end(), 0)
+
     def test_a_stop_while_it_is_full_loses_nothing(self):
         server = self.serve("--config", "p.toml")
         asyncio.run(self.send_from(server, "alice", ["one", "two"]))

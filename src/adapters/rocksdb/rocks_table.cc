@@ -81,13 +81,14 @@ class TableOnRocks final : public RocksTable {
     Result<void> backup(const std::string& folder) override;
     Result<void> compact() override;
     mailbox::TableNumbers numbers() const override;
+    bool has_room() const override { return !trouble_->waits_for_room() && check_room(); }
     std::optional<std::string> trouble() const override;
     std::vector<std::string> files() const override;
 
   private:
     Result<void> open_engine(bool to_read);
     Result<void> write(const Commit& commit);
-    Result<void> check_room();
+    Result<void> check_room() const;
     Result<void> check_engine();
     void close();
     ::rocksdb::ColumnFamilyHandle* family(Space space) const {
@@ -284,8 +285,8 @@ Result<void> TableOnRocks::write(const Commit& commit) {
     });
 }
 
-// Judged before the engine is touched: a write that it fails cannot be taken back.
-Result<void> TableOnRocks::check_room() {
+// Judged before the engine is touched: a write that it fails cannot be taken back. Any thread.
+Result<void> TableOnRocks::check_room() const {
     auto free = free_bytes(folder_);
     if (!free) {
         return unexpected(make_error(ErrorCode::server_error, free.error().description));
