@@ -78,7 +78,7 @@ class SimDialer final : public io::Dialer {
             return;
         }
         const auto [link, channel] = network.connect(host, *attempt->loop);
-        network.scheduler_.after(network.delay(), [weak, channel = channel] {
+        network.scheduler_.after(network.delay(), [weak, channel] {
             if (const auto alive = weak.lock()) {
                 answer(alive, std::move(*channel));
             }
