@@ -152,6 +152,7 @@ std::size_t Callbacks::poll(std::chrono::milliseconds wait) {
     if (mode_ != CallbackMode::poll) {
         return 0;
     }
+    const auto alive = shared_from_this();  // The client may be destroyed inside a call.
     Lock lock(mutex_);
     if (running_ != Slot::none) {
         return 0;
