@@ -3,15 +3,19 @@
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 30
+SANITIZER ?= asan
+SOAK_SECONDS ?= 600
 # Options for the program that a target runs: make run ARGS="--listen 127.0.0.1:7800"
 ARGS ?=
 
 # A coloured "[12/300]" line where somebody watches, the same lines in a log.
 BUILD = cmake --build build/$(1) --parallel $(JOBS) $(if $(2),--target $(2))
+# What the distribution's libraries do is not instrumented, so what the sanitizer would say of it is wrong.
+TSAN = env TSAN_OPTIONS="ignore_noninstrumented_modules=1 $$TSAN_OPTIONS"
 CTEST = ctest --test-dir build/$(1) --output-on-failure --no-label-summary -j $(JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test debug release asan tsan format format-check tidy sim bench fuzz mutants monitoring install package package-test packages clean
+.PHONY: help run test debug release asan tsan soak format format-check tidy sim bench fuzz mutants monitoring install package package-test packages clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,7 +39,11 @@ asan: packages packages-clang configure-asan ## build and test with the address 
 
 tsan: packages packages-clang configure-tsan ## build and test with the thread sanitizer
 	@$(call BUILD,tsan)
-	@$(call CTEST,tsan) $(ARGS)
+	@$(TSAN) $(call CTEST,tsan) $(ARGS)
+
+soak: packages packages-clang configure-$(SANITIZER) ## the programs under load, with SANITIZER=asan or tsan, for SOAK_SECONDS (600)
+	@$(call BUILD,$(SANITIZER),parleyd parley parley-bench)
+	@$(TSAN) tools/soak.py build/$(SANITIZER)/bin $(SOAK_SECONDS)
 
 format: packages-format ## format all sources
 	@$(SOURCES) | xargs -r clang-format-19 -i
