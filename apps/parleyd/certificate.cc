@@ -16,6 +16,10 @@ std::string date(WallTime time) {
 
 }  // namespace
 
+bool is_valid_at(const asio::CertificateValidity& validity, WallTime now) {
+    return validity.from <= now && now < validity.until;
+}
+
 std::optional<std::string> certificate_warning(const std::string& file,
                                                const asio::CertificateValidity& validity,
                                                WallTime now) {

@@ -1,9 +1,7 @@
 // From arguments to an exit code. The wiring is in server.cc.
 
-#include "adapters/asio/entropy.h"
-#include "adapters/asio/tls_server.h"
-#include "application_files.h"
-#include "certificate.h"
+#include "adapters/asio/clock.h"
+#include "check.h"
 #include "command_line.h"
 #include "commands/commands.h"
 #include "heartbeat.h"
@@ -17,7 +15,7 @@
 
 #include <cstdio>
 #include <exception>
-#include <filesystem>
+#include <utility>
 
 extern char** environ;
 
@@ -53,35 +51,11 @@ Loaded load(const CommandLine& line) {
 }
 
 int check(Loaded loaded) {
-    const Settings& settings = loaded.settings;
-    // A half-read configuration would name files that nobody meant.
     if (loaded.problems.empty()) {
-        const auto note = [&](const auto& result) {
-            if (!result) {
-                loaded.problems.push_back(result.error().description);
-            }
-        };
-        if (!settings.tls_cert.empty()) {
-            const auto tls = asio::TlsServer::load(settings.tls_cert, settings.tls_key);
-            note(tls);
-            const auto warning =
-                tls ? certificate_warning(settings.tls_cert, tls.value()->validity(),
-                                          asio::SystemWallClock().now())
-                    : std::nullopt;
-            if (warning) {
-                complain("note: " + *warning);
-            }
-        }
-        std::error_code ignored;
-        if (const std::string application = DataFolder::application_file_in(settings.data);
-            std::filesystem::exists(application, ignored)) {
-            asio::SystemEntropy entropy;
-            note(ApplicationFiles(settings.data, settings.node.issuer_prefix, entropy).reload());
-        }
-        if (std::filesystem::exists(settings.data, ignored) &&
-            !std::filesystem::is_directory(settings.data, ignored)) {
-            loaded.problems.push_back(settings.data +
-                                      ": is no folder; --data names the data folder");
+        Findings found = look_around(loaded, asio::SystemWallClock().now());
+        loaded.problems = std::move(found.mistakes);
+        for (const std::string& note : found.notes) {
+            complain("note: " + note);
         }
     }
     for (const std::string& variable : loaded.unknown_variables) {

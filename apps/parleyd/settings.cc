@@ -340,9 +340,10 @@ Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::strin
             loaded.unknown_variables.push_back(variable);
         }
     }
+    loaded.where = loading.where();
     // Relations between values of which one is wrong anyway would only confuse.
     if (loaded.problems.empty()) {
-        loaded.problems = check_relations(loaded.settings, loading.where());
+        loaded.problems = check_relations(loaded.settings, loaded.where);
     }
     return loaded;
 }

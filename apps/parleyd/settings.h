@@ -71,6 +71,7 @@ struct Loaded {
     Settings settings;
     std::vector<std::string> problems;  // one line each: where, key, what was found, what to do
     std::vector<std::string> unknown_variables;  // PARLEY_ variables that mean nothing to us
+    std::map<std::string, std::string> where;    // the source of each key that was given
 };
 
 // Puts the sources together: a flag wins over the environment, that over the file, that over the
@@ -84,6 +85,9 @@ Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::strin
 // given.
 std::vector<std::string> check_relations(const Settings& settings,
                                          const std::map<std::string, std::string>& where);
+
+// For people: the key, and in parentheses where it was given or that it is the default.
+std::string name_of_key(std::string_view key, const std::map<std::string, std::string>& where);
 
 // How many sessions a loop takes, of a server that takes so many connections: somewhat fewer than
 // its share, so that those in between are told why they are sent away, and at least one.

@@ -10,14 +10,13 @@ namespace {
 // control.sock must fit the address of a Unix socket.
 constexpr std::size_t kLongestData = 107 - std::string_view("/control.sock").size();
 
-// The key, and where it was given if it was.
-std::string name_of(std::string_view key, const std::map<std::string, std::string>& where) {
+}  // namespace
+
+std::string name_of_key(std::string_view key, const std::map<std::string, std::string>& where) {
     const auto found = where.find(std::string(key));
     return found == where.end() ? fmt::format("{} (default)", key)
                                 : fmt::format("{} ({})", key, found->second);
 }
-
-}  // namespace
 
 std::uint32_t sessions_per_loop(std::uint32_t connections, std::size_t loops) {
     const std::uint64_t in_all = std::uint64_t{connections} * 15 / 16;
@@ -27,7 +26,7 @@ std::uint32_t sessions_per_loop(std::uint32_t connections, std::size_t loops) {
 std::vector<std::string> check_relations(const Settings& settings,
                                          const std::map<std::string, std::string>& where) {
     std::vector<std::string> problems;
-    const auto name = [&](std::string_view key) { return name_of(key, where); };
+    const auto name = [&](std::string_view key) { return name_of_key(key, where); };
 
     // The core names its fields; they are the keys of [limits].
     for (const std::string& problem : server::check_options(settings.node)) {

@@ -70,10 +70,20 @@ class Options(ProgramTest):
         self.assertFalse(self.data.exists())
 
     def test_check_looks_into_the_files_that_are_named(self):
-        self.assertIn("none.crt", self.refuse(2, "check", "--tls-cert", "none.crt", "--tls-key", "none.key"))
+        self.assertIn("tls.cert (--tls-cert): none.crt: there is no such file",
+                      self.refuse(2, "check", "--tls-cert", "none.crt", "--tls-key", "none.key"))
         self.data.mkdir()
         (self.data / "application.json").write_text("{}")
-        self.assertIn("application.json", self.refuse(2, "check", "--data", "data"))
+        line = self.refuse(2, "check", "--data", "data")
+        self.assertTrue("data (--data): " in line and "application.json" in line, line)
+        (self.folder / "p.toml").write_text('\n[tls]\ncert = "none.crt"\nkey = "none.key"\n')
+        self.assertIn("tls.cert (p.toml:3): none.crt", self.refuse(2, "check", "--config", "p.toml"))
+
+    def test_check_says_that_a_host_to_listen_at_does_not_resolve(self):
+        (self.folder / "p.toml").write_text('insecure_bind = true\nlisten = "no-such-host.invalid:7700"\n')
+        self.assertIn("listen (p.toml:2): the name no-such-host.invalid does not resolve", self.refuse(2, "check", "--config", "p.toml"))
+        self.assertIn("admin.listen (--admin-listen): the name no-such-host.invalid does not resolve", self.refuse(
+            2, "check", "--listen", "127.0.0.1:0", "--admin-listen", "no-such-host.invalid:1", "--insecure-bind"))
 
     def test_a_flag_wins_over_the_environment_and_that_over_the_file(self):
         (self.folder / "p.toml").write_text('listen = "127.0.0.1:1"\ndata = "from-file"\n[log]\nformat = "text"\n')
@@ -275,7 +285,8 @@ class Tls(ProgramTest):
         flags = ("--tls-cert", certificate, "--tls-key", key)
         check = self.start("check", *flags)
         self.assertEqual(check.wait(), 0)
-        self.assertRegex(check.errors(), r"parleyd: note: .*server\.crt: the certificate ends on 20\d\d-\d\d-\d\d \d\d:\d\d UTC, in [23] days")
+        self.assertRegex(check.errors(), r"parleyd: note: tls\.cert \(--tls-cert\): .*server\.crt: the certificate ends on "
+                         r"20\d\d-\d\d-\d\d \d\d:\d\d UTC, in [23] days")
         server = self.serve(*flags)
         self.assertRegex(server.errors(), r"warn  certificate\.attention .*ends on")
         self.make_certificate("long")
@@ -286,6 +297,26 @@ class Tls(ProgramTest):
             ["openssl", "x509", "-in", certificate, "-signkey", key, "-days", "-1", "-out", certificate], check=True, capture_output=True)
         server.process.send_signal(signal.SIGHUP)
         server.wait_logged("the certificate ended on")
+        # No client takes it, so it is a mistake and no note.
+        self.assertRegex(self.refuse(2, "check", *flags), r"tls\.cert \(--tls-cert\): .*server\.crt: the certificate ended on 20")
+        # Who starts with it all the same is told, and serves: a restart must not make more of it than it is.
+        again = self.start("--data", "again", "--listen", "127.0.0.1:0", *flags).wait_ready()
+        self.assertIn("the certificate ended on", again.errors())
+
+    def test_a_certificate_that_has_not_begun_is_a_mistake(self):
+        certificate, key = self.make_certificate("later")
+        request = ["openssl", "req", "-new", "-key", key, "-subj", "/CN=later", "-out", str(self.folder / "later.csr")]
+        subprocess.run(request, check=True, capture_output=True)
+        (self.folder / "db").write_text("")
+        (self.folder / "ca.cnf").write_text(
+            "[ca]\ndefault_ca = own\n[own]\ndatabase = db\nserial = serial\nnew_certs_dir = .\npolicy = any\ndefault_md = sha256\n"
+            "[any]\ncommonName = supplied\n")
+        subprocess.run(
+            ["openssl", "ca", "-batch", "-config", "ca.cnf", "-selfsign", "-create_serial", "-keyfile", key, "-in", "later.csr",
+             "-startdate", "20990101000000Z", "-enddate", "20991231000000Z", "-out", certificate, "-notext"],
+            cwd=self.folder, check=True, capture_output=True)
+        self.assertRegex(self.refuse(2, "check", "--tls-cert", certificate, "--tls-key", key),
+                         r"tls\.cert \(--tls-cert\): .*is not valid before 2099-01-01")
 
 
 class SecureDevice(Device):

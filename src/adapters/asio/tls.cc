@@ -1,5 +1,6 @@
 #include "adapters/asio/tls.h"
 
+#include "adapters/asio/tls_files.h"
 #include "base/assert.h"
 
 #include <openssl/err.h>
@@ -86,10 +87,17 @@ std::string last_reason() {
     return reason != nullptr ? reason : "error " + std::to_string(code);
 }
 
-Error file_error(const std::string& what, const std::string& file) {
-    const std::string reason = last_reason();
+Error mismatch(const std::string& certificate_file, const std::string& key_file) {
     ERR_clear_error();
-    return make_error(ErrorCode::invalid_argument, what + " " + file + ": " + reason);
+    return make_error(ErrorCode::invalid_argument,
+                      key_file + ": is not the key of the certificate in " + certificate_file +
+                          "; put the two there that were made together (the server's own "
+                          "certificate comes first in its file)");
+}
+
+// OpenSSL would ask for it on the terminal, and wait.
+int no_passphrase(char*, int, int, void*) {
+    return -1;
 }
 
 WallTime to_wall_time(const ASN1_TIME* time) {
@@ -115,7 +123,7 @@ Result<TlsContext> make_client_context(const std::string& ca_file) {
         SSL_CTX_set_default_verify_paths(context.get());
         ERR_clear_error();
     } else if (SSL_CTX_load_verify_file(context.get(), ca_file.c_str()) != 1) {
-        return unexpected(file_error("cannot read certificates from CA file", ca_file));
+        return unexpected(pem_error(Pem::authorities, ca_file));
     }
     return context;
 }
@@ -129,15 +137,16 @@ Result<TlsContext> make_server_context(const std::string& certificate_file,
     // client that has no AES in hardware says so by its order, and gets ChaCha20.
     PARLEY_ASSERT(SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20") == 1);
     SSL_CTX_set_options(context.get(), SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_default_passwd_cb(context.get(), no_passphrase);
     if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_file.c_str()) != 1) {
-        return unexpected(file_error("cannot read a certificate from", certificate_file));
+        return unexpected(pem_error(Pem::certificate, certificate_file));
     }
     if (SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-        return unexpected(file_error("cannot use the private key in", key_file));
+        return unexpected(is_key_mismatch() ? mismatch(certificate_file, key_file)
+                                            : pem_error(Pem::private_key, key_file));
     }
     if (SSL_CTX_check_private_key(context.get()) != 1) {
-        return unexpected(file_error(
-            "the certificate in " + certificate_file + " does not fit the key in", key_file));
+        return unexpected(mismatch(certificate_file, key_file));
     }
     return context;
 }

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
 #include <filesystem>
 #include <fstream>
 
@@ -206,10 +207,13 @@ TEST(Tls, FilesThatCannotBeUsedAreNamed) {
     const auto missing = TlsServer::load(authority.folder() + "/missing.pem", files.key);
     ASSERT_FALSE(missing);
     EXPECT_EQ(missing.error().code, ErrorCode::invalid_argument);
-    EXPECT_TRUE(has(missing.error().description, "missing.pem")) << missing.error().description;
+    EXPECT_TRUE(has(missing.error().description, "missing.pem: there is no such file"))
+        << missing.error().description;
     const auto mixed = TlsServer::load(files.certificate, others.key);
     ASSERT_FALSE(mixed);
-    EXPECT_TRUE(has(mixed.error().description, others.key)) << mixed.error().description;
+    EXPECT_TRUE(has(mixed.error().description,
+                    others.key + ": is not the key of the certificate in " + files.certificate))
+        << mixed.error().description;
     AsioLoop loop;
     Server server(loop, with_tls(load(files)));
     Dialed dialed = dial(server, authority.folder() + "/no-ca.pem");
@@ -217,6 +221,64 @@ TEST(Tls, FilesThatCannotBeUsedAreNamed) {
     EXPECT_EQ(dialed.error().code, ErrorCode::invalid_argument);
     EXPECT_FALSE(dialed.error().retryable);
     EXPECT_TRUE(has(dialed.error().description, "no-ca.pem")) << dialed.error().description;
+}
+
+// What an operator reads when the renewal of a certificate went wrong.
+TEST(Tls, WhatIsWrongWithAFileIsSaidInWordsAndNotInThoseOfOpenSsl) {
+    CertificateAuthority authority;
+    const auto good = authority.issue("one", kLoopback);
+    const auto write = [&](const std::string& name, const std::string& content) {
+        const std::string path = authority.folder() + "/" + name;
+        std::ofstream(path) << content;
+        return path;
+    };
+    const std::string text = write("text", "hello");
+    const std::string cut =
+        write("cut", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    const std::string bad_key =
+        write("bad.key", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n");
+    const std::string locked =
+        write("locked.key",
+              "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    const struct {
+        std::string certificate, key, path, words;
+    } cases[] = {
+        {text, good.key, text, "holds no certificate in PEM form"},
+        {write("empty", ""), good.key, "empty", "holds no certificate in PEM form"},
+        {cut, good.key, cut, "a certificate in it is damaged"},
+        {good.key, good.certificate, good.key, "are the two files swapped?"},
+        {authority.folder(), good.key, authority.folder(), "is a folder"},
+        {good.certificate, good.certificate, good.certificate, "are the two files swapped?"},
+        {good.certificate, text, text, "holds no private key in PEM form"},
+        {good.certificate, bad_key, bad_key, "the private key in it is damaged"},
+        {good.certificate, locked, locked, "is locked with a passphrase"},
+        {good.certificate, "none.key", "none.key", "there is no such file"},
+    };
+    for (const auto& one : cases) {
+        const auto loaded = TlsServer::load(one.certificate, one.key);
+        ASSERT_FALSE(loaded) << one.words;
+        const std::string& said = loaded.error().description;
+        EXPECT_TRUE(has(said, one.path + ": ") && has(said, one.words)) << said;
+        EXPECT_FALSE(has(said, " lib") || has(said, "routines")) << said;
+    }
+}
+
+TEST(Tls, AKeyThatMayNotBeReadIsSaidToBeSo) {
+    CertificateAuthority authority;
+    const auto files = authority.issue("one", kLoopback);
+    namespace fs = std::filesystem;
+    fs::permissions(authority.folder(), fs::perms::all);
+    fs::permissions(files.certificate, fs::perms::all);
+    fs::permissions(files.key, fs::perms::none);
+    // To root nothing is forbidden.
+    const bool is_root = ::geteuid() == 0;
+    ASSERT_TRUE(!is_root || ::seteuid(65534) == 0);
+    const auto loaded = TlsServer::load(files.certificate, files.key);
+    ASSERT_TRUE(!is_root || ::seteuid(0) == 0);
+    ASSERT_FALSE(loaded);
+    EXPECT_TRUE(has(loaded.error().description, files.key + ": the user that this process runs as "
+                                                            "may not read it"))
+        << loaded.error().description;
 }
 
 TEST(Tls, APlainClientAndATlsServerTellEachOtherApart) {
