@@ -132,7 +132,7 @@ class LogScan {
         }
         if (!all_zero(bytes.substr(at))) {
             // Less than a header is left of the file.
-            damage_ = LogDamage{in_record_ ? record_at_ : offset + at, false, true, {}};
+            damage_ = LogDamage{begin_of_damage(offset + at), zeros_from_.has_value(), true, {}};
             first_behind_ = offset + bytes.size();
         } else if (bytes.size() - at >= kHeader) {
             zeros_from_ = zeros_from_.value_or(offset + at);
@@ -149,10 +149,15 @@ class LogScan {
     bool found_enough() const { return damage_ && damage_->intact_after; }
 
   private:
+    // Of what cannot be read at `at`: a record begun before, or zeros that looked like the end.
+    std::uint64_t begin_of_damage(std::uint64_t at) const {
+        return in_record_ ? record_at_ : zeros_from_.value_or(at);
+    }
+
     void judge(std::string_view bytes, std::size_t at, std::uint64_t offset, bool is_last,
                const Fragment& fragment) {
         LogDamage damage;
-        damage.at = in_record_ ? record_at_ : offset + at;
+        damage.at = begin_of_damage(offset + at);
         damage.torn = is_last && fragment.has_type() && fragment.length > bytes.size() - at;
         // Where the header can be trusted the fragment ends with its length.
         const std::size_t end =
