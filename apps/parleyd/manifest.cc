@@ -73,7 +73,7 @@ Result<Manifest::File> decode_file(const std::string& line) {
     std::getline(fields >> std::ws, file.path);
     const auto [end, failure] = std::from_chars(size.data(), size.data() + size.size(), file.size);
     if (failure != std::errc() || end != size.data() + size.size() || !is_inside(file.path)) {
-        return unexpected(damaged("the line \"" + line + "\" names no file"));
+        return unexpected(damaged("the line \"" + line.substr(0, 80) + "\" names no file"));
     }
     if (file.sha256 == kNoHash) {
         file.sha256.clear();
@@ -119,6 +119,9 @@ Result<Manifest> decode_manifest(const std::string& text) {
             const std::size_t end = text.rfind("end ");
             if (rest != hash_of(std::string_view(text).substr(0, end))) {
                 return unexpected(damaged("it was changed: its last line does not fit the rest"));
+            }
+            if (text.substr(end) != line + "\n") {
+                return unexpected(damaged("it was changed: it does not end with its last line"));
             }
             return manifest;
         }

@@ -36,13 +36,21 @@ TEST(Manifest, IsReadAsItWasWritten) {
 
 TEST(Manifest, IsRefusedWhereverItWasCutOrChanged) {
     const std::string whole = encode(example());
-    for (std::size_t size = 0; size + 1 < whole.size(); ++size) {
+    for (std::size_t size = 0; size < whole.size(); ++size) {
         EXPECT_NE(why_refused(whole.substr(0, size)), "") << size;
     }
-    for (std::size_t at = 0; at + 1 < whole.size(); ++at) {
+    for (std::size_t at = 0; at < whole.size(); ++at) {
         std::string changed = whole;
         changed[at] = changed[at] == 'x' ? 'y' : 'x';
         EXPECT_NE(why_refused(changed), "") << at;
+    }
+}
+
+// The hash covers what comes before it: nothing may come behind.
+TEST(Manifest, IsRefusedWhenSomethingFollowsItsLastLine) {
+    const std::string whole = encode(example());
+    for (const char* more : {"\n", "file 1 - evil\n", "end"}) {
+        EXPECT_THAT(why_refused(whole + more), HasSubstr("does not end with its last line"));
     }
 }
 
