@@ -25,7 +25,7 @@ void read(std::string_view input) {
         return;
     }
     const std::string_view value = input.substr(1);
-    switch (static_cast<unsigned char>(input.front()) % 8) {
+    switch (static_cast<unsigned char>(input.front()) % 9) {
         case 0:
             return check(decode_user(value), decode_user);
         case 1:
@@ -42,15 +42,27 @@ void read(std::string_view input) {
             return check(decode_key(value), decode_key);
         case 4:
             return check(decode_clock(value), decode_clock);
-        case 5:
-            (void)user_of(value, ApplicationKey("application"));
+        case 5: {
+            const ApplicationKey application("application");
+            if (const auto user = user_of(value, application)) {
+                PARLEY_ASSERT(user_key({application, *user}).size() == value.size());
+            }
             return;
+        }
         case 6:
-            (void)device_of(value);
+            if (const auto device = device_of(value)) {
+                PARLEY_ASSERT(device_key(MailboxKey(), *device).size() == value.size());
+            }
             return;
-        default:
+        case 7:
             if (const auto sequence = sequence_of(value)) {
                 PARLEY_ASSERT(*sequence < kSequenceEnd);
+                PARLEY_ASSERT(event_key(MailboxKey(), *sequence).substr(16) == value.substr(16));
+            }
+            return;
+        default:
+            if (const auto id = id_of_user(value)) {
+                PARLEY_ASSERT(user_key(*id) == value);
             }
     }
 }

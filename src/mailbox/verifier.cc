@@ -137,14 +137,15 @@ class Verifier {
         PARLEY_TRY(mailbox.last, sequence_of(entry.key));
         PARLEY_TRY(const EventRecord record, decode_event(entry.value));
         counts_.bytes += record.size();
-        if (record.at >= clock_.expired) {
+        const bool is_live = record.at >= clock_.expired;
+        if (is_live) {
             ++mailbox.live;
             PARLEY_CHECK(follows(mailbox, record));
             mailbox.before = record;
         }
         StoredEvent event{Sequence(mailbox.last), record.at,
                           std::make_shared<const Bytes>(record.bytes), nullptr};
-        if (record.reference && record.reference->day >= clock_.bodies_day) {
+        if (record.reference && (is_live || record.reference->day >= clock_.bodies_day)) {
             PARLEY_TRY(event.body, body(*record.reference, record.body_size));
         } else if (record.reference) {
             return {};  // past retention, and its body gone with its day

@@ -75,6 +75,15 @@ TEST_F(VerifierTest, FindsAnEventThatIsMissing) {
     EXPECT_THAT(findings_[0], HasSubstr("missing"));
 }
 
+// A day so long ago that its bodies are gone excuses only events that are gone as well (R20).
+TEST_F(VerifierTest, FindsAnEventWhoseBodyIsSaidToHaveExpiredBeforeIt) {
+    const Bytes value = world_.table().get(Space::events, key_of(2)).value().value();
+    EventRecord record = decode_event(value).value();
+    record.reference->day = 1;
+    commit({{{Space::events, key_of(2), encode(record), record.at}}, {}, {}});
+    expect_one_finding(std::to_string(events_[2].sequence.value()), "its body is missing");
+}
+
 TEST_F(VerifierTest, FindsAnAppendKeyThatIsMissing) {
     const Bytes key = append_key(mailbox_key(mailbox_of("bob")), incoming("bob", "2").key);
     commit({{}, {{Space::keys, key}}, {}});
