@@ -106,6 +106,15 @@ class OnlineBackup(BackupTest):
             self.accepted.append(text)
         await carol.close()
 
+    # Names of files are bytes, and the answer is JSON.
+    def test_a_folder_whose_name_is_not_utf8_is_backed_up_and_the_server_lives(self):
+        server = self.serve()
+        name = os.fsdecode(b"name-\xff")
+        self.run_command(0, "backup", name, "--data", "data")
+        self.assertTrue((self.folder / name / "MANIFEST").exists())
+        self.run_command(0, "health", "--data", "data")
+        self.assertEqual(server.end(), 0)
+
     def test_a_folder_that_exists_is_refused_and_stays(self):
         server = self.serve()
         (self.folder / "there").mkdir()

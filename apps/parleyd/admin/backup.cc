@@ -1,6 +1,7 @@
 #include "backup.h"
 
 #include "adapters/asio/clock.h"
+#include "admin/answer.h"
 #include "admin/routes.h"
 #include "time_text.h"
 
@@ -21,17 +22,15 @@ io::HttpResponse answer_of(const Result<Manifest>& made, const std::string& to,
     if (!made) {
         return refuse(500, made.error().description);
     }
-    nlohmann::ordered_json answer{{"folder", to},
-                                  {"made", made->made},
-                                  {"epoch", made->epoch},
-                                  {"files", made->files.size()},
-                                  {"bytes", made->bytes()}};
+    nlohmann::ordered_json said{{"folder", to},
+                                {"made", made->made},
+                                {"epoch", made->epoch},
+                                {"files", made->files.size()},
+                                {"bytes", made->bytes()}};
     if (damage) {
-        answer["damage"] = *damage;
+        said["damage"] = *damage;
     }
-    io::HttpResponse response;
-    response.body = answer.dump() + "\n";
-    return response;
+    return answer(said);
 }
 
 // Copies on a thread of its own, one backup at a time. Destroying it waits for one under way.

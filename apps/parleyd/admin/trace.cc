@@ -1,5 +1,6 @@
 #include "admin/trace.h"
 
+#include "admin/answer.h"
 #include "server/trace.h"
 #include "time_text.h"
 #include "wire/frames.h"
@@ -72,9 +73,7 @@ io::HttpResponse to_response(const MessageId& message, const TraceAnswer& answer
                         {"user", answer.next->user.value()},
                         {"sequence", answer.next->sequence.value()}};
     }
-    io::HttpResponse response;
-    response.body = json.dump() + "\n";
-    return response;
+    return parleyd::answer(json);
 }
 
 // One request: a step of the search, or all of them.
