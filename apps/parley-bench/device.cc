@@ -37,6 +37,9 @@ void Device::opened(Result<std::unique_ptr<io::Channel>> channel) {
 }
 
 void Device::submit(const wire::Submit& submit) {
+    if (!session_) {
+        return;
+    }
     session_->submit(submit);
     transmit_at_turn_end();
 }

@@ -29,6 +29,7 @@ class Device final : public io::ChannelObserver {
     // Opens a session with this token; events come from the cursor on, or from the head of the
     // mailbox on (what is there already is acknowledged unseen) if `skip_history`.
     void connect(std::string token, bool skip_history);
+    // Nothing without a session: a workload that ended may have had a timer due in the same turn.
     void submit(const wire::Submit& submit);
     // Drops the connection at once; the cursor stays.
     void drop();
