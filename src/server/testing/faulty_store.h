@@ -2,7 +2,7 @@
 
 #include "base/task.h"
 #include "io/loop.h"
-#include "mailbox/store.h"
+#include "mailbox/forwarding_store.h"
 
 #include <algorithm>
 #include <deque>
@@ -12,7 +12,7 @@
 namespace parley::server {
 
 // A Store whose calls fail, or wait, as a test says; all else goes to the real one.
-class FaultyStore final : public mailbox::Store {
+class FaultyStore final : public mailbox::ForwardingStore {
   public:
     enum class Fault {
         none,
@@ -38,14 +38,14 @@ class FaultyStore final : public mailbox::Store {
     };
 
     FaultyStore(std::unique_ptr<mailbox::Store> inner, io::Loop& loop, Switches& switches)
-        : inner_(std::move(inner)), loop_(loop), switches_(switches) {}
+        : ForwardingStore(std::move(inner)), loop_(loop), switches_(switches) {}
 
     void enroll(const MailboxId& mailbox, const DeviceId& device, bool messaging,
                 std::vector<DeviceId> live, Done<Result<mailbox::Enrolled>> done) override {
         if (switches_.full || switches_.away) {
             return fail(std::move(done));
         }
-        inner_->enroll(mailbox, device, messaging, std::move(live), std::move(done));
+        ForwardingStore::enroll(mailbox, device, messaging, std::move(live), std::move(done));
     }
 
     void append(std::vector<mailbox::Append> appends,
@@ -53,7 +53,7 @@ class FaultyStore final : public mailbox::Store {
         ++switches_.append_calls;
         const Fault fault = next_fault(appends.front().needs != mailbox::Needs::messaging);
         if (fault == Fault::none) {
-            return inner_->append(std::move(appends), std::move(done));
+            return ForwardingStore::append(std::move(appends), std::move(done));
         }
         std::vector<mailbox::Appended> answers(appends.size());
         for (auto& answer : answers) {
@@ -63,7 +63,7 @@ class FaultyStore final : public mailbox::Store {
             done(answers);
         };
         if (fault == Fault::ambiguous_stored) {
-            return inner_->append(std::move(appends), std::move(answer));
+            return ForwardingStore::append(std::move(appends), std::move(answer));
         }
         post([answer = std::move(answer)]() mutable { answer({}); });
     }
@@ -74,7 +74,7 @@ class FaultyStore final : public mailbox::Store {
         switches_.largest_submit = std::max(switches_.largest_submit, submissions.size());
         const Fault fault = next_fault(false);
         if (fault == Fault::none && !switches_.sent_away) {
-            return inner_->submit_all(std::move(submissions), std::move(done));
+            return ForwardingStore::submit_all(std::move(submissions), std::move(done));
         }
         std::vector<Submitted> busy(submissions.size());
         for (std::size_t i = 0; i < busy.size(); ++i) {
@@ -94,13 +94,13 @@ class FaultyStore final : public mailbox::Store {
                 }
                 done(std::move(answers));
             };
-            return inner_->submit_all(std::move(submissions), std::move(partly));
+            return ForwardingStore::submit_all(std::move(submissions), std::move(partly));
         }
         auto answer = [done = std::move(done), busy](std::vector<Submitted>) mutable {
             done(busy);
         };
         if (fault == Fault::ambiguous_stored) {
-            return inner_->submit_all(std::move(submissions), std::move(answer));
+            return ForwardingStore::submit_all(std::move(submissions), std::move(answer));
         }
         post([answer = std::move(answer)]() mutable { answer({}); });
     }
@@ -109,7 +109,7 @@ class FaultyStore final : public mailbox::Store {
         if (switches_.away) {
             return fail(std::move(done));
         }
-        inner_->head(mailbox, std::move(done));
+        ForwardingStore::head(mailbox, std::move(done));
     }
     void read(const MailboxId& mailbox, std::optional<Cursor> after, mailbox::ReadLimit limit,
               Done<Result<mailbox::Read>> done) override {
@@ -129,53 +129,23 @@ class FaultyStore final : public mailbox::Store {
                         done(std::move(read));
                     });
             };
-            return inner_->read(mailbox, std::move(after), limit, std::move(hold));
+            return ForwardingStore::read(mailbox, std::move(after), limit, std::move(hold));
         }
-        inner_->read(mailbox, std::move(after), limit, std::move(done));
-    }
-    void find(const MailboxId& mailbox, const mailbox::AppendKey& key,
-              Done<Result<std::optional<mailbox::Found>>> done) override {
-        inner_->find(mailbox, key, std::move(done));
+        ForwardingStore::read(mailbox, std::move(after), limit, std::move(done));
     }
     void mark(const MailboxId& mailbox, Sequence sequence, Done<Result<void>> done) override {
         ++switches_.mark_calls;
         if (switches_.away || switches_.marks_lost) {
             return fail(std::move(done));
         }
-        inner_->mark(mailbox, sequence, std::move(done));
+        ForwardingStore::mark(mailbox, sequence, std::move(done));
     }
     void check(Done<Result<void>> done) override {
         if (switches_.away) {
             return fail(std::move(done));
         }
-        inner_->check(std::move(done));
+        ForwardingStore::check(std::move(done));
     }
-    void user(const MailboxId& mailbox, Done<Result<mailbox::UserState>> done) override {
-        inner_->user(mailbox, std::move(done));
-    }
-    void set_disabled(const MailboxId& mailbox, bool disabled, Done<Result<void>> done) override {
-        inner_->set_disabled(mailbox, disabled, std::move(done));
-    }
-    void devices(const MailboxId& mailbox,
-                 Done<Result<std::vector<mailbox::DeviceSeen>>> done) override {
-        inner_->devices(mailbox, std::move(done));
-    }
-    void forget_device(const MailboxId& mailbox, const DeviceId& device,
-                       Done<Result<bool>> done) override {
-        inner_->forget_device(mailbox, device, std::move(done));
-    }
-    void erase(const MailboxId& mailbox, Done<Result<bool>> done) override {
-        inner_->erase(mailbox, std::move(done));
-    }
-    void list(const ApplicationKey& application, const UserId& after, std::size_t count,
-              Done<Result<std::vector<UserId>>> done) override {
-        inner_->list(application, after, count, std::move(done));
-    }
-    mailbox::Wakes& wakes() override { return inner_->wakes(); }
-    const Epoch& epoch() const override { return inner_->epoch(); }
-    WallTime now() const override { return inner_->now(); }
-    std::chrono::seconds dedupe_horizon() const override { return inner_->dedupe_horizon(); }
-    std::optional<std::string> trouble() const override { return inner_->trouble(); }
 
   private:
     static mailbox::Outcome outcome_of(Fault fault) {
@@ -209,7 +179,6 @@ class FaultyStore final : public mailbox::Store {
         });
     }
 
-    std::unique_ptr<mailbox::Store> inner_;
     io::Loop& loop_;
     Switches& switches_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
