@@ -27,6 +27,9 @@ IpAddress IpAddress::v6(std::span<const std::uint8_t, 16> bytes) {
 }
 
 std::optional<IpAddress> IpAddress::parse(const std::string& text) {
+    if (text.find('\0') != std::string::npos) {
+        return std::nullopt;  // inet_pton would stop there
+    }
     std::array<std::uint8_t, 4> four{};
     if (inet_pton(AF_INET, text.c_str(), four.data()) == 1) {
         return v4(four);

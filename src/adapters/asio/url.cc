@@ -106,7 +106,9 @@ Result<ServerUrl> parse_url(const std::string& url) {
     parsed.host = parts->host;
     in6_addr ignored{};
     if (parts->bracketed) {
-        if (inet_pton(AF_INET6, parsed.host.c_str(), &ignored) != 1) {
+        // What stands behind a zero byte inet_pton does not see, and it would go into a header.
+        if (parsed.host.find('\0') != std::string::npos ||
+            inet_pton(AF_INET6, parsed.host.c_str(), &ignored) != 1) {
             return wrong(url, "the brackets do not hold an IPv6 address");
         }
     } else if (parsed.host.empty() || parsed.host.size() > kMaxHostBytes) {
