@@ -1,5 +1,7 @@
 #include "certificate.h"
 
+#include "words.h"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -35,8 +37,9 @@ std::optional<std::string> certificate_warning(const std::string& file,
     }
     if (validity.until - now < kSoon) {
         return fmt::format(
-            "{}: the certificate ends on {}, in {} days; {}", file, date(validity.until),
-            std::chrono::duration_cast<std::chrono::hours>(validity.until - now).count() / 24,
+            "{}: the certificate ends on {}, in {}; {}", file, date(validity.until),
+            counted(static_cast<std::uint64_t>((validity.until - now) / std::chrono::hours(24)),
+                    "day"),
             kAdvice);
     }
     return std::nullopt;

@@ -143,7 +143,7 @@ class Applications(ProgramTest):
         server = self.serve()
         self.create("--key", "other")
         self.assertIn("already", self.refuse(1, "app", "create", "--key", "other", "--data", "data"))
-        self.assertIn("../x", self.refuse(1, "app", "create", "--key", "../x", "--data", "data"))
+        self.assertIn("../x", self.refuse(2, "app", "create", "--key", "../x", "--data", "data"))
         self.assertIn("KEY", self.refuse(2, "app", "rotate", "--data", "data"))
         self.assertIn("no application", self.refuse(1, "app", "rotate", "none", "--data", "data"))
         server.end()

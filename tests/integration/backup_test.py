@@ -263,7 +263,32 @@ class Verify(BackupTest):
         table.write_bytes(content)
         out = self.run_command(1, "verify", "--data", "data")[0]
         self.assertIn(f"{table.relative_to(self.folder)}: Corruption", out)
-        self.assertIn("things are wrong; restore a backup", out)
+        # One place is one thing, however many mailboxes have something there.
+        self.assertIn("; 1 thing is wrong; look at the disk", out)
+        self.assertEqual(out.count("block checksum mismatch"), 1, out)
+        self.assertRegex(out, rf"user (alice|bob|carol), mailbox [0-9a-f]{{32}}.*: cannot be read because of that \({table.name} offset \d+\)")
+
+    def test_a_damaged_record_of_the_log_is_said_once(self):
+        self.server.process.kill()
+        self.server.wait()
+        log = max((self.data / "store" / "rocksdb").glob("*.log"), key=lambda p: p.stat().st_size)
+        content = bytearray(log.read_bytes())
+        content[len(content) // 3] ^= 0x55
+        log.write_bytes(content)
+        out = self.run_command(1, "verify", "--data", "data")[0]
+        self.assertIn("; 1 thing is wrong; look at the disk", out)
+        self.assertEqual(len([line for line in out.splitlines() if f"{log.name}: the record at byte" in line and "because" not in line]), 1, out)
+
+    def test_of_a_damaged_backup_the_advice_is_another_one(self):
+        self.run_command(0, "backup", "copy", "--data", "data")
+        table = max((self.folder / "copy" / "store" / "rocksdb").glob("*.sst"), key=lambda p: p.stat().st_size)
+        content = bytearray(table.read_bytes())
+        content[len(content) // 3] ^= 0x55
+        table.unlink()  # a hard link of the server's own
+        table.write_bytes(content)
+        out = self.run_command(1, "verify", "--data", "copy")[0]
+        self.assertIn("; 1 thing is wrong; do not count on this backup", out)
+        self.assertEqual(self.server.end(), 0)
 
     def test_no_store_is_said(self):
         self.assertEqual(self.server.end(), 0)

@@ -93,6 +93,32 @@ class Metrics(ProgramTest):
         self.assertEqual(headings, alerts)
         self.assertEqual(re.findall(r"alerts.md#(\w+)", rules), [name.lower() for name in alerts])
 
+    def test_every_alert_leads_to_its_section_where_the_package_puts_the_manual(self):
+        rules = (DEPLOY / "prometheus" / "parley.rules.yml").read_text()
+        sections = {heading.lower() for heading in re.findall(r"(?m)^## (\w+)$", (DEPLOY.parent / "docs" / "operations" / "alerts.md").read_text())}
+        links = re.findall(r'runbook_url: "(.*)"', rules)
+        self.assertEqual(len(links), len(re.findall(r"- alert: ", rules)))
+        for link in links:
+            self.assertRegex(link, r"^/usr/share/doc/parleyd/operations/alerts\.md#")
+            self.assertIn(link.split("#")[1], sections)
+
+    def test_every_link_of_the_manual_leads_to_what_the_package_has(self):
+        root = DEPLOY.parent
+        packaged = (root / "cmake" / "ParleyPackage.cmake").read_text()
+        specification = re.search(r"foreach\(page (.*)\)", packaged[packaged.index("CMAKE_CONFIGURE_DEPENDS\n        ${PROJECT_SOURCE_DIR}/docs/operations"):])[1]
+        for page in sorted((root / "docs" / "operations").glob("*.md")):
+            for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+                with self.subTest(page=page.name, link=link):
+                    target = (page.parent / link).resolve()
+                    self.assertTrue(target.exists())
+                    folder, name = str(target.parent.relative_to(root)), target.name
+                    if folder == "spec":
+                        self.assertIn(name, specification.split())
+                    elif folder.split("/")[0] == "deploy":
+                        self.assertNotIn(folder, ("deploy/debian", "deploy/man", "deploy/systemd"))
+                    elif folder != "docs/operations":
+                        self.assertIn(f"{folder}/{name}", packaged)
+
     def test_a_message_is_counted_and_timed(self):
         server = self.serve()
         asyncio.run(talk(server))
@@ -234,8 +260,11 @@ class Trace(ProgramTest):
         self.assertIn("parleyd: message never-sent is nowhere in 2 mailboxes (3 events): it was never accepted", errors)
         printed, _ = self.trace(1, "never-sent", "--json")
         self.assertIsNone(json.loads(printed)["found"])
-        self.assertIn("is none", self.trace(1, "no id")[1])
-        self.assertIn("no application", self.trace(1, "never-sent", "--app", "another")[1])
+        self.assertIn("a message id is", self.trace(2, "no id")[1])
+        self.assertIn("no application another", self.trace(1, "never-sent", "--app", "another")[1])
+        self.assertIn("there is no user nobody in application", self.trace(1, "never-sent", "--from", "nobody")[1])
+        self.assertIn("nowhere in 1 mailbox (", self.trace(1, "never-sent", "--from", "bob")[1])
+        self.trace(2, "never-sent", "--from", "a b")
 
 
 if __name__ == "__main__":

@@ -188,6 +188,42 @@ class Users(ProgramTest):
         os.chown(self.data, 0, 0)
         self.assertEqual(len(self.ask("app", "list")["applications"]), 1)
 
+    def test_what_cannot_be_an_id_is_bad_usage_and_what_is_not_there_is_not(self):
+        server = self.serve()
+        key = server.application["applicationKey"]
+        long = "u" * 300
+        for command, bad in ((["user", "show"], long), (["user", "list", "--app"], "a/b"), (["user", "erase"], "a b"),
+                             (["user", "disable", "bob", "--app"], "x" * 65), (["device", "forget", "bob"], "no device"),
+                             (["device", "list"], "\x1b[2J"), (["session", "end"], long), (["session", "list", "--user"], ""),
+                             (["session", "end", "bob"], "d/1"), (["app", "rotate"], "../x"), (["app", "remove", "--erase"], "a b"),
+                             (["session", "list", "--limit"], "0"), (["session", "list", "--limit"], "x"),
+                             (["session", "list", "--limit"], "10001")):
+            with self.subTest(command=command, bad=bad[:20]):
+                line = self.refuse(2, *command, bad, "--data", "data")
+                self.assertLess(len(line), 220)
+                self.assertTrue(line.isprintable(), line)
+        for command, absent in ((["user", "show"], "u" * 255), (["user", "list", "--app"], "none"), (["device", "forget", "bob"], "d"),
+                                (["session", "list", "--app"], "none"), (["app", "rotate"], "none")):
+            with self.subTest(command=command, absent=absent[:20]):
+                self.assertLess(len(self.refuse(1, *command, absent, "--data", "data")), 220)
+        for limit in ("0", "x", "10001", ""):
+            for what in ("users", "sessions"):
+                status, body = server.control(f"/v1/applications/{key}/{what}?limit={limit}")
+                self.assertEqual(status, 400)
+                self.assertIn("wanted a whole number from 1 to 10000", json.loads(body)["message"])
+        said = {json.loads(server.control(f"/v1/applications/none{rest}", method)[1])["message"] for rest, method in (
+            ("/users", "GET"), ("/sessions", "GET"), ("/sessions?all", "DELETE"), ("/users/bob/disable", "POST"), ("/rotate", "POST"))}
+        self.assertEqual(said, {"there is no application none; parleyd app list shows all"})
+
+    def test_people_get_a_sentence_of_what_was_done(self):
+        self.serve()
+        for command, said in ((("user", "disable", "bob"), "bob is disabled: no session of theirs is open or begins, and messages to them are refused"),
+                              (("user", "enable", "bob"), "bob is enabled: they may connect again"),
+                              (("session", "end", "--all"), "0 sessions ended; devices may connect again")):
+            program = self.start(*command, "--data", "data")
+            self.assertEqual(program.process.stdout.read(), said + "\n")
+            self.assertEqual(program.wait(), 0, program.errors())
+
     def test_people_get_a_table(self):
         self.serve()
         for command, said in ((("app", "list"), "APPLICATION "), (("session", "list"), "USER "), (("user", "list"), None)):

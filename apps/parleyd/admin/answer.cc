@@ -1,12 +1,9 @@
 #include "admin/answer.h"
 
-#include "application_file.h"
-#include "wire/frames.h"
+#include "values.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <charconv>
 
 namespace parley::parleyd {
 
@@ -21,21 +18,23 @@ io::HttpResponse refuse(const Error& error) {
     return refuse(503, error.description);
 }
 
-std::optional<MailboxId> mailbox_of(const AdminRequest& request) {
-    if (!is_application_key(request["application"]) || !wire::is_user_id(request["user"])) {
-        return std::nullopt;
-    }
-    return MailboxId{ApplicationKey(std::string(request["application"])),
-                     UserId(std::string(request["user"]))};
+io::HttpResponse no_application(const ApplicationKey& application) {
+    return refuse(404, "there is no application " + shown(application.value()) +
+                           "; parleyd app list shows all");
 }
 
-std::size_t number_of(const AdminRequest& request, std::string_view name, std::size_t otherwise,
-                      std::size_t most) {
-    const std::string_view text = request[name];
-    std::size_t number = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool is_number = read.ec == std::errc() && read.ptr == text.data() + text.size();
-    return is_number ? std::clamp<std::size_t>(number, 1, most) : otherwise;
+io::HttpResponse no_user(const MailboxId& mailbox) {
+    return refuse(404, "there is no user " + shown(mailbox.user.value()) + " in application " +
+                           shown(mailbox.application.value()));
+}
+
+MailboxId mailbox_of(const AdminRequest& request) {
+    return {ApplicationKey(std::string(request["application"])),
+            UserId(std::string(request["user"]))};
+}
+
+std::size_t limit_of(const AdminRequest& request) {
+    return static_cast<std::size_t>(parse_count(request["limit"]).value_or(kListed));
 }
 
 }  // namespace parley::parleyd

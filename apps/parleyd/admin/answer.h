@@ -6,21 +6,22 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <optional>
-#include <string>
-
 // What the routes have in common: reading what was asked, writing what is answered.
 namespace parley::parleyd {
+
+// Of users or sessions: in an answer where no limit is given.
+inline constexpr std::size_t kListed = 1000;
 
 io::HttpResponse answer(const nlohmann::ordered_json& json);
 // Of the store, or of a file: 503.
 io::HttpResponse refuse(const Error& error);
+// 404, in the same words everywhere.
+io::HttpResponse no_application(const ApplicationKey& application);
+io::HttpResponse no_user(const MailboxId& mailbox);
 
-// {application} and {user} of a path; nothing if one of them cannot be the name of any.
-std::optional<MailboxId> mailbox_of(const AdminRequest& request);
-// The number behind this name of the query: 1 to `most`. Given wrongly or not at all: `most` or
-// `otherwise`.
-std::size_t number_of(const AdminRequest& request, std::string_view name, std::size_t otherwise,
-                      std::size_t most);
+// {application} and {user} of a path.
+MailboxId mailbox_of(const AdminRequest& request);
+// The "limit" of the query, or kListed.
+std::size_t limit_of(const AdminRequest& request);
 
 }  // namespace parley::parleyd

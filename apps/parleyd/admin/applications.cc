@@ -1,7 +1,6 @@
 // Applications: their keys, secrets and files.
 #include "admin/answer.h"
 #include "admin/routes.h"
-#include "application_file.h"
 
 #include <nlohmann/json.hpp>
 
@@ -57,11 +56,6 @@ void create(const AdminParts& parts, const AdminRequest& request, Done done) {
     std::optional<std::string> key;
     if (request.values.contains("key")) {
         key = std::string(request["key"]);
-        if (!is_application_key(*key)) {
-            return done(refuse(400, "\"" + *key +
-                                        "\" cannot be an application key: 1 to 64 letters, digits, "
-                                        "- and _"));
-        }
         if (parts.applications.find(ApplicationKey(*key)) != nullptr) {
             return done(refuse(409, "there is an application " + *key + " already"));
         }
@@ -142,11 +136,10 @@ void add_for_one(AdminRouter& router, const AdminParts& parts, std::string_view 
                  const std::string& what, OfOne handler) {
     router.add(method, "/v1/applications/{application}" + what,
                [parts, handler = std::move(handler)](const AdminRequest& request, Done done) {
-                   const std::string key(request["application"]);
-                   const auto* entry = parts.applications.find(ApplicationKey(key));
+                   const ApplicationKey key{std::string(request["application"])};
+                   const auto* entry = parts.applications.find(key);
                    if (entry == nullptr) {
-                       return done(refuse(
-                           404, "there is no application " + key + "; parleyd app list shows all"));
+                       return done(no_application(key));
                    }
                    handler(parts, *entry, std::move(done));
                });

@@ -2,6 +2,7 @@
 #include "admin/answer.h"
 #include "admin/routes.h"
 #include "time_text.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -17,9 +18,7 @@ void list(const AdminParts& parts, const MailboxId& mailbox, Done done) {
     parts.store.user(mailbox, [parts, mailbox,
                                done = std::move(done)](Result<mailbox::UserState> state) mutable {
         if (!state || !state->exists) {
-            return done(state ? refuse(404, "there is no user " + mailbox.user.value() +
-                                                " in application " + mailbox.application.value())
-                              : refuse(state.error()));
+            return done(state ? no_user(mailbox) : refuse(state.error()));
         }
         parts.store.devices(mailbox, [done = std::move(done)](
                                          Result<std::vector<mailbox::DeviceSeen>> devices) mutable {
@@ -44,8 +43,8 @@ void forget(const AdminParts& parts, const MailboxId& mailbox, const DeviceId& d
                 return done(refuse(forgotten.error()));
             }
             if (!*forgotten) {
-                return done(refuse(
-                    404, "the user " + mailbox.user.value() + " has no device " + device.value()));
+                return done(refuse(404, "the user " + shown(mailbox.user.value()) +
+                                            " has no device " + device.value()));
             }
             parts.log.info("admin.device_forgotten",
                            {{"application", mailbox.application.value()}});
@@ -61,24 +60,16 @@ void forget(const AdminParts& parts, const MailboxId& mailbox, const DeviceId& d
         });
 }
 
-io::HttpResponse no_user() {
-    return refuse(400,
-                  "this cannot be a user: a user id is 1 to 255 bytes of printable ASCII "
-                  "without space");
-}
-
 }  // namespace
 
 void add_device_routes(AdminRouter& router, AdminParts parts) {
     const std::string path = "/v1/applications/{application}/users/{user}/devices";
     router.add("GET", path, [parts](const AdminRequest& request, Done done) {
-        const auto mailbox = mailbox_of(request);
-        mailbox ? list(parts, *mailbox, std::move(done)) : done(no_user());
+        list(parts, mailbox_of(request), std::move(done));
     });
     router.add("DELETE", path + "/{device}", [parts](const AdminRequest& request, Done done) {
-        const auto mailbox = mailbox_of(request);
-        mailbox ? forget(parts, *mailbox, DeviceId(std::string(request["device"])), std::move(done))
-                : done(no_user());
+        forget(parts, mailbox_of(request), DeviceId(std::string(request["device"])),
+               std::move(done));
     });
 }
 

@@ -1,5 +1,8 @@
 #include "admin/router.h"
 
+#include "admin/names.h"
+#include "words.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -130,12 +133,16 @@ void AdminRouter::handle(const io::HttpRequest& request, Done done) {
         }
         const std::string_view query = target.substr(std::min(mark + 1, target.size()));
         if (const auto odd = odd_name(query, route.names)) {
-            return done(refuse(400, "the query has an unknown or repeated \"" + *odd + "\""));
+            return done(
+                refuse(400, "the query has an unknown or repeated \"" + shown(*odd) + "\""));
         }
         AdminRequest taken;
         taken.body = request.body;
         if (!read_path(route.parts, path, taken) || !read_query(query, taken)) {
             return done(refuse(400, "the address has a % that two hex digits do not follow"));
+        }
+        if (const auto what = nonsense(taken)) {
+            return done(refuse(400, *what));
         }
         return route.handler(taken, std::move(done));
     }

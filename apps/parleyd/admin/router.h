@@ -37,7 +37,8 @@ class AdminRouter final : public io::RequestHandler {
 
     // `pattern` as "/v1/users/{user}?limit&after": a name in braces fits one part of a path,
     // whatever it is; after the ? come the names that the query may have. A request with another
-    // one is refused: a filter that was mistyped must not mean "all".
+    // one is refused: a filter that was mistyped must not mean "all". So is one with an id that
+    // cannot be any (names.h).
     void add(std::string_view method, std::string_view pattern, Handler handler);
 
     void handle(const io::HttpRequest& request, Done done) override;

@@ -43,10 +43,10 @@ TEST_F(AdminRouting, FindsTheRouteByMethodAndPath) {
 }
 
 TEST_F(AdminRouting, GivesPartsOfThePathDecoded) {
-    ask("GET", "/v1/users/a%2Fb%3f%25/devices/..?x=1%20&flag", "body");
+    ask("GET", "/v1/users/a%2Fb%3f%25/devices/d%2D1?x=1%20&flag", "body");
     ASSERT_TRUE(asked_);
     EXPECT_EQ((*asked_)["user"], "a/b?%");
-    EXPECT_EQ((*asked_)["device"], "..");
+    EXPECT_EQ((*asked_)["device"], "d-1");
     EXPECT_EQ((*asked_)["x"], "1 ");
     EXPECT_TRUE(asked_->values.contains("flag"));
     EXPECT_EQ((*asked_)["none"], "");
@@ -80,6 +80,30 @@ TEST_F(AdminRouting, RefusesWhatItDoesNotKnow) {
         EXPECT_EQ(ask("GET", std::string("/v1/users/u/devices/d?") + query).status, 400) << query;
     }
     EXPECT_FALSE(asked_);
+}
+
+TEST_F(AdminRouting, AnIdThatCannotBeAnyIsRefusedAndNotShownWhole) {
+    const std::string longest(255, 'u');
+    EXPECT_EQ(ask("GET", "/v1/users/" + longest + "/devices/d").status, 200);
+    const auto user = ask("GET", "/v1/users/" + longest + "u/devices/d");
+    EXPECT_EQ(user.status, 400);
+    EXPECT_THAT(user.body, HasSubstr("a user id is 1 to 255 bytes"));
+    EXPECT_LT(user.body.size(), 200u);
+    EXPECT_EQ(ask("GET", "/v1/users/a%20b/devices/d").status, 400);
+    const auto device = ask("GET", "/v1/users/u/devices/d%0A1");
+    EXPECT_EQ(device.status, 400);
+    EXPECT_THAT(device.body, HasSubstr("d\\\\x0a1"));
+    router_.add("GET", "/v1/list/{application}?limit&after",
+                [](const AdminRequest&, AdminRouter::Done done) { done(io::HttpResponse{}); });
+    EXPECT_EQ(ask("GET", "/v1/list/a%2Fb").status, 400);
+    for (const char* limit : {"1", "10000"}) {
+        EXPECT_EQ(ask("GET", std::string("/v1/list/a?after=&limit=") + limit).status, 200);
+    }
+    for (const char* limit : {"", "0", "10001", "-1", "x", "1x", "99999999999999999999999"}) {
+        const auto refused = ask("GET", std::string("/v1/list/a?limit=") + limit);
+        EXPECT_EQ(refused.status, 400) << limit;
+        EXPECT_THAT(refused.body, HasSubstr("wanted a whole number from 1 to 10000")) << limit;
+    }
 }
 
 TEST_F(AdminRouting, ARefusalIsJsonWhateverIsQuoted) {

@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <optional>
 #include <utility>
 
 namespace parley::parleyd {
@@ -13,9 +12,6 @@ namespace {
 
 using Done = AdminRouter::Done;
 using nlohmann::ordered_json;
-
-constexpr std::size_t kListed = 1000;
-constexpr std::size_t kMostListed = 10'000;
 
 server::SessionFilter filter_of(const AdminRequest& request) {
     server::SessionFilter filter{ApplicationKey(std::string(request["application"]))};
@@ -49,38 +45,34 @@ ordered_json to_json(const server::SessionList& list) {
     return {{"sessions", std::move(sessions)}, {"total", list.total}};
 }
 
-// Why there is nothing to list or end; nothing: there is.
-std::optional<io::HttpResponse> no_application(const AdminParts& parts,
-                                               const AdminRequest& request) {
-    const std::string key(request["application"]);
-    if (parts.applications.find(ApplicationKey(key)) != nullptr) {
-        return std::nullopt;
-    }
-    return refuse(404, "there is no application " + key + "; parleyd app list shows all");
+bool is_served(const AdminParts& parts, const server::SessionFilter& filter) {
+    return parts.applications.find(filter.application) != nullptr;
 }
 
 void list(const AdminParts& parts, const AdminRequest& request, Done done) {
-    if (auto refused = no_application(parts, request)) {
-        return done(std::move(*refused));
+    const server::SessionFilter filter = filter_of(request);
+    if (!is_served(parts, filter)) {
+        return done(no_application(filter.application));
     }
     if (parts.node == nullptr) {
         return done(answer(to_json(server::SessionList{})));
     }
-    parts.node->list_sessions(filter_of(request), number_of(request, "limit", kListed, kMostListed),
+    parts.node->list_sessions(filter, limit_of(request),
                               [done = std::move(done)](const server::SessionList& list) mutable {
                                   done(answer(to_json(list)));
                               });
 }
 
 void end(const AdminParts& parts, const AdminRequest& request, Done done) {
-    if (auto refused = no_application(parts, request)) {
-        return done(std::move(*refused));
+    const server::SessionFilter filter = filter_of(request);
+    if (!is_served(parts, filter)) {
+        return done(no_application(filter.application));
     }
     const bool is_all = request.values.contains("all");
     if (request["user"].empty() == !is_all || (is_all && request.values.contains("device"))) {
         return done(refuse(400, "say whose sessions: user, user and device, or all"));
     }
-    end_sessions(parts, filter_of(request),
+    end_sessions(parts, filter,
                  make_error(ErrorCode::draining, "an operator ended this session: reconnect"),
                  [log = parts.log, done = std::move(done)](std::size_t count) mutable {
                      log.info("admin.sessions_ended", {{"count", std::uint64_t{count}}});

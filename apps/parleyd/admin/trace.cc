@@ -3,7 +3,7 @@
 #include "admin/answer.h"
 #include "server/trace.h"
 #include "time_text.h"
-#include "wire/frames.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -88,10 +88,28 @@ class Search final : public std::enable_shared_from_this<Search> {
           done_(std::move(done)) {}
 
     void start() {
-        background_.post([self = shared_from_this()] { self->step(); });
+        background_.post([self = shared_from_this()] {
+            // A later step goes on with a search whose sender there is.
+            self->query_.from && !self->query_.place ? self->find_sender(0) : self->step();
+        });
     }
 
   private:
+    // In the applications from this one on: one of them must have the sender, or their name is
+    // mistyped. What cannot be read is left to the search.
+    void find_sender(std::size_t number) {
+        if (number == query_.applications.size()) {
+            const std::string where = number == 1
+                                          ? "application " + query_.applications.front().value()
+                                          : "any application";
+            return reply(refuse(404, "there is no user " + shown(query_.from->value()) + " in " +
+                                         where + "; without --from all mailboxes are searched"));
+        }
+        store_.user({query_.applications[number], *query_.from},
+                    [self = shared_from_this(), number](Result<mailbox::UserState> state) {
+                        !state || state->exists ? self->step() : self->find_sender(number + 1);
+                    });
+    }
     void step() {
         server::trace_step(store_, query_, [self = shared_from_this()](Result<TraceAnswer> answer) {
             self->on_answer(std::move(answer));
@@ -133,15 +151,12 @@ class Search final : public std::enable_shared_from_this<Search> {
 void trace(const TraceParts& parts, const AdminRequest& request, AdminRouter::Done done) {
     server::TraceQuery query;
     query.message = MessageId(std::string(request["message"]));
-    if (!wire::is_identifier(request["message"])) {
-        return done(refuse(400, "a message id is 1 to 64 URL-safe characters; this is none"));
-    }
     query.applications = parts.applications();
     if (const auto application = request["app"]; !application.empty()) {
         std::erase_if(query.applications,
                       [&](const ApplicationKey& key) { return key.value() != application; });
         if (query.applications.empty()) {
-            return done(refuse(404, "there is no application with this key"));
+            return done(no_application(ApplicationKey(std::string(application))));
         }
     }
     if (const auto from = request["from"]; !from.empty()) {

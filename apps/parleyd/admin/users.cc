@@ -1,6 +1,7 @@
 // Users: whom a server knows, who may not come, and forgetting them.
 #include "admin/answer.h"
 #include "admin/routes.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -13,16 +14,8 @@ namespace {
 using Done = AdminRouter::Done;
 using nlohmann::ordered_json;
 
-constexpr std::size_t kListed = 1000;
-constexpr std::size_t kMostListed = 10'000;
-
-std::string no_such_user(const MailboxId& mailbox) {
-    return "there is no user " + mailbox.user.value() + " in application " +
-           mailbox.application.value();
-}
-
 void list(const AdminParts& parts, const AdminRequest& request, Done done) {
-    const std::size_t limit = number_of(request, "limit", kListed, kMostListed);
+    const std::size_t limit = limit_of(request);
     const ApplicationKey application{std::string(request["application"])};
     const UserId after{std::string(request["after"])};
     const bool is_served = parts.applications.find(application) != nullptr;
@@ -35,7 +28,7 @@ void list(const AdminParts& parts, const AdminRequest& request, Done done) {
             }
             // What a removed one left behind can still be seen and erased.
             if (users->empty() && after.value().empty() && !is_served) {
-                return done(refuse(404, "there is no application " + application.value()));
+                return done(no_application(application));
             }
             ordered_json names = ordered_json::array();
             for (const UserId& user : *users) {
@@ -60,7 +53,7 @@ void show(const AdminParts& parts, const MailboxId& mailbox, Done done) {
             return done(refuse(state.error()));
         }
         if (!state->exists && !state->disabled) {
-            return done(refuse(404, no_such_user(mailbox)));
+            return done(no_user(mailbox));
         }
         ordered_json said = to_json(mailbox, *state);
         parts.store.devices(
@@ -112,9 +105,9 @@ void enable(const AdminParts& parts, const MailboxId& mailbox, Done done) {
             return done(refuse(state.error()));
         }
         if (!state->disabled) {
-            return done(state->exists
-                            ? refuse(409, "the user " + mailbox.user.value() + " is not disabled")
-                            : refuse(404, no_such_user(mailbox)));
+            return done(state->exists ? refuse(409, "the user " + shown(mailbox.user.value()) +
+                                                        " is not disabled")
+                                      : no_user(mailbox));
         }
         if (state->exists) {
             return set_disabled(parts, mailbox, false, std::move(done));
@@ -135,16 +128,20 @@ void erase(const AdminParts& parts, const MailboxId& mailbox, Done done) {
                 return done(refuse(erased.error()));
             }
             if (!*erased) {
-                return done(refuse(404, no_such_user(mailbox)));
+                return done(no_user(mailbox));
             }
             parts.log.info("admin.user_erased", {{"application", mailbox.application.value()}});
             end_sessions(parts, {mailbox.application, mailbox.user},
                          make_error(ErrorCode::mailbox_reset, "this user was erased: reconnect"),
-                         [mailbox, done = std::move(done)](std::size_t ended) mutable {
-                             done(answer({{"application", mailbox.application.value()},
-                                          {"user", mailbox.user.value()},
-                                          {"erased", true},
-                                          {"ended_sessions", ended}}));
+                         [parts, mailbox, done = std::move(done)](std::size_t ended) mutable {
+                             ordered_json said{{"application", mailbox.application.value()},
+                                               {"user", mailbox.user.value()},
+                                               {"erased", true},
+                                               {"ended_sessions", ended}};
+                             if (const auto damage = parts.store.trouble()) {
+                                 said["damage"] = *damage;
+                             }
+                             done(answer(said));
                          });
         });
 }
@@ -155,13 +152,7 @@ void add_for_one(AdminRouter& router, const AdminParts& parts, std::string_view 
                  const std::string& what, OfOne handler) {
     router.add(method, "/v1/applications/{application}/users/{user}" + what,
                [parts, handler](const AdminRequest& request, Done done) {
-                   const auto mailbox = mailbox_of(request);
-                   if (!mailbox) {
-                       return done(refuse(400,
-                                          "this cannot be a user: a user id is 1 to 255 bytes "
-                                          "of printable ASCII without space"));
-                   }
-                   handler(parts, *mailbox, std::move(done));
+                   handler(parts, mailbox_of(request), std::move(done));
                });
 }
 
@@ -174,15 +165,14 @@ void add_user_routes(AdminRouter& router, AdminParts parts) {
     add_for_one(router, parts, "GET", "", show);
     add_for_one(router, parts, "DELETE", "", erase);
     add_for_one(router, parts, "POST", "/enable", enable);
-    add_for_one(
-        router, parts, "POST", "/disable",
-        [](const AdminParts& all, const MailboxId& mailbox, Done done) {
-            // A key that was mistyped must not look like a ban.
-            if (all.applications.find(mailbox.application) == nullptr) {
-                return done(refuse(404, "there is no application " + mailbox.application.value()));
-            }
-            set_disabled(all, mailbox, true, std::move(done));
-        });
+    add_for_one(router, parts, "POST", "/disable",
+                [](const AdminParts& all, const MailboxId& mailbox, Done done) {
+                    // A key that was mistyped must not look like a ban.
+                    if (all.applications.find(mailbox.application) == nullptr) {
+                        return done(no_application(mailbox.application));
+                    }
+                    set_disabled(all, mailbox, true, std::move(done));
+                });
 }
 
 }  // namespace parley::parleyd

@@ -2,6 +2,7 @@
 #include "admin/router.h"
 #include "commands/commands.h"
 #include "process.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -70,24 +71,27 @@ int erase_users(const CommandInput& input, bool is_known) {
         const auto json = answer ? ordered_json::parse(answer->body, nullptr, false)
                                  : ordered_json(ordered_json::value_t::discarded);
         if (!answer || answer->status != 200 || !json.is_object()) {
-            complain((answer ? answer->body : answer.error().description) +
-                     ": not all users are erased: " + std::to_string(erased) +
-                     " are; the same command goes on");
-            return answer ? exit_code::kRefused : exit_code_of(answer.error());
+            if (!answer) {
+                complain(answer.error().description);
+            }
+            const int code = answer ? complain_of(*answer) : exit_code_of(answer.error());
+            complain("not all users are erased, only " + std::to_string(erased) +
+                     "; the same command goes on");
+            return code;
         }
         erased += json.value("erased", std::size_t{0});
         after = json.value("after", std::string());
         more = json.value("more", false);
     }
     if (erased == 0 && !is_known) {
-        complain("there is no application " + std::string(input.arguments["KEY"]) +
+        complain("there is no application " + shown(input.arguments["KEY"]) +
                  ", and no user of it is left; parleyd app list shows all");
         return exit_code::kRefused;
     }
     if (input.arguments.has("--json")) {
         std::printf("{\"erased_users\":%zu}\n", erased);
     } else {
-        std::printf("%zu users erased\n", erased);
+        std::printf("%s erased\n", counted(erased, "user").c_str());
     }
     return exit_code::kOk;
 }
@@ -109,9 +113,7 @@ int remove(const CommandInput& input) {
     }
     // 404: an earlier run removed it and did not come to the end.
     if (removed->status != 200 && removed->status != 404) {
-        const auto json = ordered_json::parse(removed->body, nullptr, false);
-        complain(json.is_object() ? json.value("message", removed->body) : removed->body);
-        return exit_code::kRefused;
+        return complain_of(*removed);
     }
     return erase_users(input, removed->status == 200);
 }

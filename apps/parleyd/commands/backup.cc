@@ -9,6 +9,7 @@
 #include "process.h"
 #include "stderr_log.h"
 #include "wire/stored_event.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,22 +17,29 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <regex>
+#include <set>
 
 namespace parley::parleyd {
 namespace {
 
-constexpr std::uint64_t kMostFindings = 1000;
+constexpr std::uint64_t kMostLines = 1000;
 constexpr auto kProgressEvery = std::chrono::seconds(5);
 
 // Findings go to standard output as they are met, so that a machine or a person can work through
 // them; how far it is to standard error.
+//
+// A damaged place in a file is one finding, however many mailboxes have something there: these
+// are named after it and not counted.
 class Report {
   public:
     void find(const std::string& where, const std::string& what) {
-        if (++findings_ <= kMostFindings) {
-            std::printf("%s: %s\n", where.c_str(), what.c_str());
-        } else if (findings_ == kMostFindings + 1) {
-            std::puts("more is wrong; only counted from here on");
+        const std::string place = place_in(where + ": " + what);
+        if (place.empty() || places_.insert(place).second) {
+            ++findings_;
+            say(where + ": " + what);
+        } else if (what.find(place.substr(0, place.find(' '))) != std::string::npos) {
+            say(where + ": cannot be read because of that (" + place + ")");
         }
     }
     void progress(const std::string& how_far) {
@@ -44,7 +52,27 @@ class Report {
     std::uint64_t findings() const { return findings_; }
 
   private:
+    void say(const std::string& line) {
+        if (++lines_ <= kMostLines) {
+            std::puts(line.c_str());
+        } else if (lines_ == kMostLines + 1) {
+            std::puts("more is wrong; only counted from here on");
+        }
+    }
+    // "000017.sst offset 4096", or the file alone, of the words of the engine and of its log's
+    // reader; empty: they name no file.
+    static std::string place_in(const std::string& text) {
+        static const std::regex kPlace(R"((\d+\.(?:sst|log))(?:.*?(?:offset|at byte) (\d+))?)");
+        std::smatch found;
+        if (!std::regex_search(text, found, kPlace)) {
+            return "";
+        }
+        return found[2].matched ? found[1].str() + " offset " + found[2].str() : found[1].str();
+    }
+
     std::uint64_t findings_ = 0;
+    std::uint64_t lines_ = 0;
+    std::set<std::string> places_;
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kProgressEvery;
 };
 
@@ -60,8 +88,8 @@ mailbox::VerifyCounts verify_records(mailbox::Table& table, Report& report) {
         report.find(where, what);
     };
     hooks.progress = [&](const mailbox::VerifyCounts& counts) {
-        report.progress(std::to_string(counts.users) + " users, " + std::to_string(counts.events) +
-                        " events read");
+        report.progress(counted(counts.users, "user") + ", " + counted(counts.events, "event") +
+                        " read");
     };
     hooks.check_event = check_event;
     return mailbox::verify(table, hooks);
@@ -80,6 +108,26 @@ void verify_backup(const std::string& folder, Report& report) {
     check_backup(folder, *manifest, [&](const std::string& file, const std::string& what) {
         report.find(file, what);
     });
+}
+
+int conclude(std::uint64_t findings, const rocksdb::FilesChecked& files,
+             const mailbox::VerifyCounts& counts, bool is_backup) {
+    std::printf("parleyd: %s with %s, %s, %s, %s with %s, %s; ",
+                counted(files.files, "file").c_str(), counted(files.bytes, "byte").c_str(),
+                counted(counts.users, "user").c_str(), counted(counts.devices, "device").c_str(),
+                counted(counts.events, "event").c_str(), counted(counts.bytes, "byte").c_str(),
+                counted(counts.keys, "append key").c_str());
+    if (findings == 0) {
+        std::puts("nothing is wrong");
+        return exit_code::kOk;
+    }
+    std::printf("%s wrong; %s (the manual's backup.md says how)\n",
+                counted(findings, "thing is", "things are").c_str(),
+                is_backup
+                    ? "do not count on this backup: make a new one of the running server, and "
+                      "if that is lost restore another one"
+                    : "look at the disk, keep this folder, and restore a backup into a new one");
+    return exit_code::kRefused;
 }
 
 int verify(const CommandInput& input) {
@@ -108,7 +156,7 @@ int verify(const CommandInput& input) {
         store, table ? (*table)->files() : std::vector<std::string>(),
         [&](const std::string& file, const std::string& what) { report.find(file, what); },
         [&](const rocksdb::FilesChecked& checked) {
-            report.progress(std::to_string(checked.files) + " files, " +
+            report.progress(counted(checked.files, "file") + ", " +
                             std::to_string(checked.bytes >> 20) + " MiB read");
         });
     mailbox::VerifyCounts counts;
@@ -117,22 +165,7 @@ int verify(const CommandInput& input) {
     } else {
         report.find(store, table.error().description);
     }
-    std::printf(
-        "parleyd: %llu files with %llu bytes, %llu users, %llu devices, %llu events with %llu "
-        "bytes, %llu append keys; ",
-        static_cast<unsigned long long>(files.files), static_cast<unsigned long long>(files.bytes),
-        static_cast<unsigned long long>(counts.users),
-        static_cast<unsigned long long>(counts.devices),
-        static_cast<unsigned long long>(counts.events),
-        static_cast<unsigned long long>(counts.bytes),
-        static_cast<unsigned long long>(counts.keys));
-    if (report.findings() == 0) {
-        std::puts("nothing is wrong");
-        return exit_code::kOk;
-    }
-    std::printf("%llu things are wrong; restore a backup (docs/operations/backup.md)\n",
-                static_cast<unsigned long long>(report.findings()));
-    return exit_code::kRefused;
+    return conclude(report.findings(), files, counts, held == nullptr);
 }
 
 // A backup that nobody can find is none, and one of a damaged store has the damage. Said once the
@@ -161,10 +194,10 @@ int backup(const CommandInput& input) {
     const int code = ask_and_print(
         input, {"POST", "/v1/backup?to=" + percent_encode(to), ""},
         [](const auto& made) {
-            std::printf("parleyd: %s holds the backup: %llu files, %llu bytes\n",
+            std::printf("parleyd: %s holds the backup: %s, %s\n",
                         made.at("folder").template get<std::string>().c_str(),
-                        made.at("files").template get<unsigned long long>(),
-                        made.at("bytes").template get<unsigned long long>());
+                        counted(made.at("files"), "file").c_str(),
+                        counted(made.at("bytes"), "byte").c_str());
         },
         answer);
     return code == exit_code::kOk ? judge_backup(to, answer) : code;
@@ -188,8 +221,7 @@ int restore(const CommandInput& input) {
     const std::string from(input.arguments["DIR"]);
     if (const auto damaged = damaged_file(from)) {
         complain(*damaged +
-                 "; this backup is damaged, restore another one "
-                 "(docs/operations/backup.md)");
+                 "; this backup is damaged, restore another one (the manual's backup.md says how)");
         return exit_code::kRefused;
     }
     const auto restored = restore_backup(from, input.settings.data);
@@ -199,10 +231,11 @@ int restore(const CommandInput& input) {
                                                                 : exit_code::kRefused;
     }
     std::printf(
-        "parleyd: %s has the state of %s: %zu files, %llu bytes; its next start gives it a new "
-        "epoch, and devices read their mailboxes again\n",
-        input.settings.data.c_str(), restored->made.c_str(), restored->files.size(),
-        static_cast<unsigned long long>(restored->bytes()));
+        "parleyd: %s has the state of %s: %s, %s; its next start gives it a new epoch, and devices "
+        "read their mailboxes again\n",
+        input.settings.data.c_str(), restored->made.c_str(),
+        counted(restored->files.size(), "file").c_str(),
+        counted(restored->bytes(), "byte").c_str());
     return exit_code::kOk;
 }
 

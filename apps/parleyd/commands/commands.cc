@@ -73,6 +73,15 @@ int exit_code_of(const Error& error) {
     }
 }
 
+int complain_of(const io::HttpResponse& answer) {
+    const auto json = nlohmann::ordered_json::parse(answer.body, nullptr, false);
+    const bool is_told =
+        json.is_object() && json.contains("message") && json.at("message").is_string();
+    complain(is_told ? json.at("message").get<std::string>()
+                     : "the server answered with status " + std::to_string(answer.status));
+    return answer.status == 400 ? exit_code::kUsage : exit_code::kRefused;
+}
+
 Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequest& request) {
     auto answer = ask_control(DataFolder::control_socket_in(settings.data), request);
     if (answer || answer.error().code != ErrorCode::connection_refused) {
@@ -104,11 +113,7 @@ int ask_and_print(const CommandInput& input, const io::HttpRequest& request, Pri
     }
     json = nlohmann::ordered_json::parse(answer->body, nullptr, false);
     if (!is_success(answer->status) || !json.is_object()) {
-        const bool is_told =
-            json.is_object() && json.contains("message") && json.at("message").is_string();
-        complain(is_told ? json.at("message").get<std::string>()
-                         : "the server answered with status " + std::to_string(answer->status));
-        return exit_code::kRefused;
+        return complain_of(*answer);
     }
     if (input.arguments.has("--json")) {
         std::fputs(answer->body.c_str(), stdout);

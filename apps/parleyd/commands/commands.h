@@ -29,6 +29,9 @@ std::vector<CommandSpec> all_commands();
 void complain(const std::string& problem);
 // The code that the process ends with after this error.
 int exit_code_of(const Error& error);
+// Complains of an answer that is not what was asked for. Returns what to end with: 2 if it made no
+// sense (400), else 1.
+int complain_of(const io::HttpResponse& answer);
 
 // Asks the running server or, where there is none, opens the store in this process and asks the
 // same routes (admin/routes.h). What came of it is in the answer; errors are those of not getting
@@ -36,7 +39,7 @@ int exit_code_of(const Error& error);
 Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequest& request);
 
 // A whole command: asks, then prints the answer, as it came with --json, else by `print`. A refusal
-// is complained of and ends with 1.
+// is complained of.
 using PrintAnswer = void (*)(const nlohmann::ordered_json& answer);
 int ask_and_print(const CommandInput& input, const io::HttpRequest& request, PrintAnswer print);
 // The same for one of several requests: the answer goes to `json`.

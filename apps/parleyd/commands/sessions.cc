@@ -1,7 +1,9 @@
 // parleyd session and parleyd device: what is connected, what was, and ending both.
+#include "admin/names.h"
 #include "admin/router.h"
 #include "commands/commands.h"
 #include "process.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -20,17 +22,24 @@ void print_sessions(const ordered_json& answer) {
         rows.push_back({word_of(one["user"]), word_of(one["device"]), word_of(one["since"]),
                         word_of(one["address"]), word_of(one["subprotocol"]),
                         word_of(one["messaging"]),
-                        word_of(one["unacknowledged_events"]) + " events, " +
-                            word_of(one["unacknowledged_bytes"]) + " bytes",
+                        counted(one["unacknowledged_events"], "event") + ", " +
+                            counted(one["unacknowledged_bytes"], "byte"),
                         word_of(one["held_by_rate"])});
     }
     print_table(rows);
     if (const auto total = answer.value("total", std::size_t{0}); total + 1 > rows.size()) {
-        std::printf("%zu more sessions; --limit shows up to 10000\n", total + 1 - rows.size());
+        std::printf("%s; --limit shows up to %zu\n",
+                    counted(total + 1 - rows.size(), "more session").c_str(), kMostListed);
     }
 }
 
 int list_sessions(const CommandInput& input) {
+    if (input.arguments.has("--limit")) {
+        if (const auto wrong = wrong_limit("--limit", input.arguments["--limit"])) {
+            complain(*wrong);
+            return exit_code::kUsage;
+        }
+    }
     const std::string path = application_path(input);
     if (path.empty()) {
         return exit_code::kUsage;
@@ -68,8 +77,8 @@ int end_sessions(const CommandInput& input) {
     const int code = ask_and_print(
         input, {"DELETE", path, ""},
         [](const ordered_json& json) {
-            std::printf("%s sessions ended; devices may connect again\n",
-                        word_of(json["ended_sessions"]).c_str());
+            std::printf("%s ended; devices may connect again\n",
+                        counted(json["ended_sessions"], "session").c_str());
         },
         answer);
     // Who named a session that is not there should hear of it.
@@ -112,7 +121,7 @@ std::vector<CommandSpec> session_commands() {
              {},
              {kApplicationOption,
               {"--user", "USER", "Only those of this user"},
-              {"--limit", "N", "At most so many [1000]"}},
+              {"--limit", "N", "At most so many, 1 to 10000 [1000]"}},
              list_sessions},
             {"session end",
              "End sessions; their devices are told to connect again",

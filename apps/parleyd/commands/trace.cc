@@ -3,6 +3,7 @@
 
 #include "admin/router.h"
 #include "process.h"
+#include "words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -45,9 +46,9 @@ std::string query_of(const CommandInput& input, const ordered_json& next) {
 
 void show_progress(std::uint64_t mailboxes, std::uint64_t events) {
     if (::isatty(STDERR_FILENO) == 1) {
-        std::fprintf(stderr, "\rparleyd: searched %llu mailboxes, %llu events ",
-                     static_cast<unsigned long long>(mailboxes),
-                     static_cast<unsigned long long>(events));
+        std::fprintf(stderr, "\rparleyd: searched %s, %s ",
+                     counted(mailboxes, "mailbox", "mailboxes").c_str(),
+                     counted(events, "event").c_str());
     }
 }
 
@@ -116,10 +117,7 @@ std::optional<ordered_json> ask(const CommandInput& input, const std::string& ta
     }
     auto json = ordered_json::parse(answer->body, nullptr, false);
     if (answer->status != 200 || !json.is_object()) {
-        const std::string why = json.is_object() ? text_of(json, "message") : "";
-        complain(why.empty() ? "the server answered with status " + std::to_string(answer->status)
-                             : why);
-        code = exit_code::kRefused;
+        code = complain_of(*answer);
         return std::nullopt;
     }
     return json;
@@ -158,15 +156,15 @@ int trace(const CommandInput& input) {
         print_found(message, found);
     }
     if (unreadable > 0) {
-        complain("note: " + std::to_string(unreadable) +
-                 " mailboxes could not be read; the server's log says which");
+        complain("note: " + counted(unreadable, "mailbox", "mailboxes") +
+                 " could not be read; the server's log says which");
     }
     if (found.is_object()) {
         return exit_code::kOk;
     }
-    complain("message " + message + " is nowhere in " + std::to_string(mailboxes) + " mailboxes (" +
-             std::to_string(events) +
-             " events): it was never accepted here, or it is older than the retention, or its "
+    complain("message " + message + " is nowhere in " + counted(mailboxes, "mailbox", "mailboxes") +
+             " (" + counted(events, "event") +
+             "): it was never accepted here, or it is older than the retention, or its "
              "mailboxes were erased");
     return exit_code::kRefused;
 }

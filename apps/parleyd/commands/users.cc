@@ -55,14 +55,27 @@ int show(const CommandInput& input) {
     return ask(input, "GET", "", print_user);
 }
 int disable(const CommandInput& input) {
-    return ask(input, "POST", "/disable", print_user);
+    return ask(input, "POST", "/disable", [](const ordered_json& answer) {
+        std::printf(
+            "%s is disabled: no session of theirs is open or begins, and messages to them are "
+            "refused\n",
+            word_of(answer["user"]).c_str());
+    });
 }
 int enable(const CommandInput& input) {
-    return ask(input, "POST", "/enable", print_user);
+    return ask(input, "POST", "/enable", [](const ordered_json& answer) {
+        std::printf("%s is enabled: they may connect again\n", word_of(answer["user"]).c_str());
+    });
 }
 int erase(const CommandInput& input) {
     return ask(input, "DELETE", "", [](const ordered_json& answer) {
         std::printf("%s is erased\n", word_of(answer["user"]).c_str());
+        if (answer.contains("damage")) {
+            complain(
+                "note: the store is damaged, and bytes of theirs may stay in the damaged file "
+                "until it is gone: " +
+                word_of(answer["damage"]));
+        }
     });
 }
 

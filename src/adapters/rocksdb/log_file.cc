@@ -309,7 +309,7 @@ Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_f
                              ", the last write, is damaged or incomplete, and is left out. After "
                              "a power cut it was never flushed and nobody had an answer to it; if "
                              "the machine did not lose power the disk is damaged: compare with a "
-                             "backup (docs/operations/backup.md)");
+                             "backup (the manual's backup.md says how)");
     }
     return std::optional<std::string>();
 }
