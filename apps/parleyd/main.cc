@@ -13,8 +13,10 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <utility>
 
 extern char** environ;
@@ -72,7 +74,8 @@ int check(Loaded loaded) {
 }
 
 // SIGHUP: what can change in a running server. Each part by itself; "reloaded" is all of it.
-void reload(const CommandLine& line, Server& server, StderrLog& sink) {
+// `done` runs on some thread, when all of it was tried.
+void reload(const CommandLine& line, Server& server, StderrLog& sink, Task done) {
     const Logger log(sink);
     const Loaded loaded = load(line);
     for (const std::string& problem : loaded.problems) {
@@ -81,14 +84,18 @@ void reload(const CommandLine& line, Server& server, StderrLog& sink) {
     if (loaded.problems.empty()) {
         sink.set_level(loaded.settings.log_level);
     }
-    server.reload_applications();
     const auto certificate = server.reload_certificate();
     if (!certificate) {
         log.warn("certificate.not_reloaded", {{"problem", certificate.error().description}});
     }
-    if (loaded.problems.empty() && certificate) {
-        log.info("server.reloaded", {{"level", to_string(loaded.settings.log_level)}});
-    }
+    server.reload_applications([log, level = loaded.settings.log_level,
+                                is_good = loaded.problems.empty() && certificate.has_value(),
+                                done = std::move(done)](bool are_read) mutable {
+        if (is_good && are_read) {
+            log.info("server.reloaded", {{"level", to_string(level)}});
+        }
+        done();
+    });
 }
 
 void say_ready(const Server& server) {
@@ -108,6 +115,7 @@ void serve(const CommandLine& line, Server& server, Events& events, Supervisor& 
     Heartbeat heartbeat(server.loops(), waits_for_disk, Logger(sink));
     const auto period = supervisor.period();
     auto next_beat = std::chrono::steady_clock::now();
+    const auto reloads = std::make_shared<std::atomic<int>>(0);  // under way
     for (;;) {
         if (period && std::chrono::steady_clock::now() >= next_beat) {
             if (heartbeat.beat()) {
@@ -121,7 +129,13 @@ void serve(const CommandLine& line, Server& server, Events& events, Supervisor& 
         }
         if (event == Event::reload) {
             supervisor.reloading();
-            reload(line, server, sink);
+            ++*reloads;
+            reload(line, server, sink, [&events, reloads] {
+                --*reloads;
+                events.notify();
+            });
+        }
+        if (event == Event::notified && *reloads == 0) {
             supervisor.ready(status);
         }
     }
@@ -132,12 +146,20 @@ void drain(Server& server, Events& events, StderrLog& sink) {
     using Event = Events::Event;
     log.info("server.draining");
     const auto latest = std::chrono::steady_clock::now() + kDrainMost;
-    server.drain([&events] { events.notify(); });
+    // A reload that ends meanwhile notifies too.
+    std::atomic<bool> drained = false;
+    server.drain([&] {
+        drained = true;
+        events.notify();
+    });
     for (;;) {
         switch (events.wait_until(latest)) {
             case Event::notified:
-                log.info("server.drained");
-                return;
+                if (drained) {
+                    log.info("server.drained");
+                    return;
+                }
+                break;
             case Event::terminate:
                 // Nothing that was said is lost by this.
                 log.warn("server.forced");

@@ -298,16 +298,18 @@ std::vector<io::Loop*> Server::loops() const {
     return all;
 }
 
-void Server::reload_applications() {
-    loops_.front()->post([this] {
+void Server::reload_applications(UniqueFunction<void(bool)> done) {
+    loops_.front()->post([this, done = std::move(done)]() mutable {
         if (const auto reloaded = applications_->reload(); !reloaded) {
             log_.warn("applications.not_reloaded", {{"problem", reloaded.error().description}});
-            return;
+            return done(false);
         }
-        node_->set_applications(applications_->applications(), [this] {
-            log_.info("applications.reloaded",
-                      {{"count", std::uint64_t{applications_->entries().size()}}});
-        });
+        node_->set_applications(
+            applications_->applications(), [this, done = std::move(done)]() mutable {
+                log_.info("applications.reloaded",
+                          {{"count", std::uint64_t{applications_->entries().size()}}});
+                done(true);
+            });
     });
 }
 

@@ -53,8 +53,9 @@ class Server {
 
     // Every loop that serves. After open(); they live as long as the server.
     std::vector<io::Loop*> loops() const;
-    // Reads the files of the applications again, soon; the log says what came of it. After run().
-    void reload_applications();
+    // Reads the files of the applications again, soon; the log says what came of it. `done` hears
+    // whether they count now, on the first loop. After run().
+    void reload_applications(UniqueFunction<void(bool)> done);
 
     // With the real ports. After open().
     Address listening() const;

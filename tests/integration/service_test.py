@@ -1,5 +1,7 @@
 """What parleyd tells the supervisor that started it (sd_notify(3)), heard by a socket that plays systemd."""
 
+import json
+import os
 import pathlib
 import shutil
 import signal
@@ -60,6 +62,25 @@ class Notify(ProgramTest):
         self.assertEqual(systemd.next()["STOPPING"], "1")
         self.assertEqual(server.wait(), 0)
         self.assertNotIn("supervisor.not_told", server.errors())
+
+    def test_a_reload_is_over_when_the_files_of_the_applications_are_read(self):
+        systemd = self.systemd()
+        server = self.serve(environment={"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1000000"})
+        systemd.next("WATCHDOG")
+        folder = self.data / "applications"
+        folder.mkdir(mode=0o700)
+        # One that can be read when the test says so.
+        os.mkfifo(folder / "slow.json", 0o600)
+        server.process.send_signal(signal.SIGHUP)
+        self.assertIn("RELOADING", systemd.next("WATCHDOG"))
+        # The main thread goes on, and has not said that all is done.
+        self.assertEqual(list(systemd.next()), ["WATCHDOG"])
+        (folder / "slow.json").write_text(json.dumps(
+            {**server.application, "applicationKey": "slow", "issuer": "//rtc.sinch.com/applications/slow"}))
+        self.assertEqual(systemd.next("WATCHDOG")["READY"], "1")
+        self.assertEqual(json.loads(server.control("/v1/applications")[1])["applications"][1]["application"], "slow")
+        (folder / "slow.json").unlink()
+        self.assertEqual(server.end(), 0)
 
     def test_nothing_is_ready_that_does_not_start(self):
         systemd = self.systemd()
