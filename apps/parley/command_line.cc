@@ -24,7 +24,7 @@ std::string check_user(const std::string& id) {
            excerpt(id, 40) + "\"";
 }
 
-std::string check_device(const std::string& id) {
+std::string check_identifier(const std::string& id, const char* what) {
     const bool fits =
         !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -33,8 +33,16 @@ std::string check_device(const std::string& id) {
     if (fits) {
         return {};
     }
-    return "a device id has 1 to 64 characters of A-Z a-z 0-9 - _, found \"" + excerpt(id, 40) +
-           "\"";
+    return std::string(what) + " id has 1 to 64 characters of A-Z a-z 0-9 - _, found \"" +
+           excerpt(id, 40) + "\"";
+}
+
+std::string check_device(const std::string& id) {
+    return check_identifier(id, "a device");
+}
+
+std::string check_message(const std::string& id) {
+    return check_identifier(id, "a message");
 }
 
 // An empty value is what an unset variable of a script leaves; it must not count as "not given".
@@ -166,7 +174,19 @@ void add_others(CLI::App& app, Arguments& arguments) {
     CLI::App& outbox = *app.add_subcommand("outbox", "list what waits to be sent");
     add_common(outbox, arguments);
     outbox.add_option("--cancel", arguments.cancel, "take the message with this id out of it")
-        ->check(not_empty());
+        ->check(CLI::Validator(check_message, "ID"));
+}
+
+// Options that every command takes and that mean nothing to these: scripts may give them, the help
+// is silent about them. When the help is shown, not before: a hidden option has no name in errors.
+void hide_what_means_nothing(CLI::App& app) {
+    for (const char* name :
+         {"--server", "--token", "--ca", "--store", "--retry-window", "--json"}) {
+        app.get_subcommand("token")->get_option(name)->group("");
+    }
+    for (const char* name : {"--server", "--ca"}) {
+        app.get_subcommand("outbox")->get_option(name)->group("");
+    }
 }
 
 Verb verb_of(const CLI::App& app) {
@@ -265,6 +285,7 @@ std::variant<Arguments, int> parse_command_line(int argc, const char* const* arg
         // It takes them from the back.
         app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::Success& success) {
+        hide_what_means_nothing(app);
         std::ostringstream said;
         const int code = app.exit(success, said, said);
         write_output(said.str());

@@ -55,6 +55,31 @@ TEST_F(CommandLine, SendTakesRecipientsHeadersAndText) {
     EXPECT_EQ(sent.text, "hi there");
 }
 
+TEST_F(CommandLine, HelpShowsWhatMeansSomethingToTheCommand) {
+    const auto help = [](const char* command) {
+        testing::internal::CaptureStdout();
+        EXPECT_EQ(std::get<int>(parse({command, "--help"})), 0);
+        return testing::internal::GetCapturedStdout();
+    };
+    const std::string token = help("token");
+    for (const char* shown : {"--user", "--app", "--device", "--ttl"}) {
+        EXPECT_NE(token.find(shown), std::string::npos) << shown;
+    }
+    for (const char* hidden : {"--server", "--ca", "--store", "--retry-window", "--json"}) {
+        EXPECT_EQ(token.find(hidden), std::string::npos) << hidden;
+    }
+    const std::string outbox = help("outbox");
+    EXPECT_NE(outbox.find("--store"), std::string::npos);
+    EXPECT_EQ(outbox.find("--server"), std::string::npos);
+    // Scripts give them to every command.
+    EXPECT_EQ(good({"token", "--user", "a", "--server", "ws://h", "--json"}).verb, Verb::token);
+}
+
+TEST_F(CommandLine, AMessageIdThatCannotBeAnyIsAUsageError) {
+    const std::string said = refusal({"outbox", "--user", "a", "--cancel", "no id"});
+    EXPECT_NE(said.find("a message id has 1 to 64 characters"), std::string::npos) << said;
+}
+
 TEST_F(CommandLine, TheTextMayStandAnywhereAndMayBeADash) {
     EXPECT_EQ(good({"send", "hi", "--user", "alice", "--to", "bob"}).text, "hi");
     EXPECT_EQ(good({"send", "--user", "a", "--to", "bob", "hi", "--json"}).text, "hi");

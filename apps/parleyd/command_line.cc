@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <utility>
 
 namespace parley::parleyd {
@@ -240,7 +241,9 @@ CommandLine parse_command_line(int argc, const char* const* argv,
                                std::span<const CommandSpec> commands) {
     CommandLine line;
     CLI::App app("parleyd, the server of Parley", "parleyd");
-    app.get_formatter()->column_width(34);
+    const auto formatter = std::make_shared<CLI::Formatter>();
+    formatter->column_width(34);
+    app.formatter(formatter);
     app.footer(kFooter);
     app.set_version_flag("--version", "parleyd " PARLEY_VERSION);
     app.fallthrough();
@@ -251,17 +254,21 @@ CommandLine parse_command_line(int argc, const char* const* argv,
     auto* check = app.add_subcommand(
         "check", "Read and validate the configuration, say what is wrong, start nothing");
     check->fallthrough();
-    check->set_help_flag();  // Its options are those of the program.
+    check->footer(
+        "Ends with 0 if nothing is wrong (a note is nothing wrong), else with 2 and a line for "
+        "each "
+        "mistake.\nTakes the options of the server:");
     const Commands parsed(app, commands);
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
         const auto [asked, name] = innermost(app);
-        CLI::App* shown = asked == check ? &app : asked;
         line.action = Action::print;
-        line.text = app.get_formatter()->make_help(shown, shown == &app ? "parleyd" : name,
-                                                   CLI::AppFormatMode::Normal);
+        line.text = formatter->make_help(asked, name, CLI::AppFormatMode::Normal);
+        if (asked == check) {
+            line.text += formatter->make_groups(&app, CLI::AppFormatMode::Normal);
+        }
         return line;
     } catch (const CLI::CallForVersion&) {
         line.action = Action::print;

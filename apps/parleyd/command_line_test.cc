@@ -103,6 +103,14 @@ TEST(CommandLine, ASwitchCanBeSaidToBeOff) {
     }
 }
 
+TEST(CommandLine, TheHelpOfCheckIsItsOwn) {
+    const std::string help = parse({"check", "--help"}).text;
+    EXPECT_TRUE(help.starts_with("Read and validate the configuration")) << help;
+    EXPECT_THAT(help, HasSubstr("parleyd check"));
+    EXPECT_THAT(help, HasSubstr("Ends with 0"));
+    EXPECT_EQ(help.find("Subcommands"), std::string::npos) << help;
+}
+
 TEST(CommandLine, HelpAndVersionArePrinted) {
     EXPECT_EQ(parse({"--version"}).text, "parleyd " PARLEY_VERSION "\n");
     for (const auto& arguments :
