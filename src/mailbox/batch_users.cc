@@ -81,10 +81,12 @@ void Batch::apply(Work& work) {
             return Result<void>();
         });
     } else if (auto* erasing = std::get_if<EraseWork>(&work.what)) {
-        with_state(erasing->mailbox, [&](MailboxState& state) {
-            erase(work, *erasing, state);
-            return Result<void>();
-        });
+        MailboxState* state = cache_.find_to_erase(erasing->mailbox);
+        if (state == nullptr) {
+            failed_.emplace(&work, unreadable());
+            return;
+        }
+        erase(work, *erasing, *state);
     }
 }
 

@@ -54,6 +54,8 @@ void StoreShared::ask_numbers() {
 
 namespace {
 
+constexpr std::size_t kMostListed = 10'000;
+
 // How the doors reach a writer that may be gone. `alive` is read on the store's loop only.
 struct WriterLink {
     Writer* writer = nullptr;
@@ -152,10 +154,11 @@ class Door final : public Store {
     }
     void list(const ApplicationKey& application, const UserId& after, std::size_t count,
               Done<Result<std::vector<UserId>>> done) override {
-        answer(std::move(done), MailboxId{application, after},
-               [application, after, count](StoreShared& shared) {
-                   return list_users(shared.table, application, after, count);
-               });
+        list_page({application,
+                   users_after(application, after),
+                   std::min(count, kMostListed),
+                   {},
+                   std::move(done)});
     }
 
     Wakes& wakes() override { return *shared_->wakes; }
@@ -165,6 +168,38 @@ class Door final : public Store {
     std::optional<std::string> trouble() const override { return shared_->trouble(); }
 
   private:
+    struct Listing {
+        ApplicationKey application;
+        KeyRange range;  // that is left
+        std::size_t count = 0;
+        std::vector<UserId> users;
+        Done<Result<std::vector<UserId>>> done;
+    };
+
+    // One page in a turn: a million users who are gone must not hold up everybody on this loop.
+    void list_page(Listing listing) {
+        auto page = list_users(shared_->table, listing.application, listing.range,
+                               listing.count - listing.users.size());
+        if (!page) {
+            return post([done = std::move(listing.done),
+                         error = unreadable(
+                             {listing.application, UserId()}, page.error(),
+                             [shared = shared_.get(), application = listing.application,
+                              range = listing.range]() -> Result<void> {
+                                 PARLEY_CHECK(list_users(shared->table, application, range, 1));
+                                 return {};
+                             })]() mutable { done(unexpected(error)); });
+        }
+        std::move(page->users.begin(), page->users.end(), std::back_inserter(listing.users));
+        const bool is_last = !page->next || listing.users.size() == listing.count;
+        if (page->next) {
+            listing.range.from = std::move(*page->next);
+        }
+        post([this, is_last, listing = std::move(listing)]() mutable {
+            is_last ? listing.done(std::move(listing.users)) : list_page(std::move(listing));
+        });
+    }
+
     void post(Task task) {
         line_->loop.post([line = line_, task = std::move(task)]() mutable {
             if (line->open) {
@@ -173,19 +208,23 @@ class Door final : public Store {
         });
     }
 
-    // What `read` finds, in a later turn. An error of the engine is a passing fault to those who
-    // ask; the log has its words.
+    // An error of the engine is a passing fault to those who ask; the log has its words. `again`
+    // reads the same once more.
+    Error unreadable(const MailboxId& mailbox, const Error& error, Damage::Again again) {
+        shared_->damage.note(name_of(mailbox_key(mailbox)), error, std::move(again));
+        return make_error(ErrorCode::server_error, "the mailbox store cannot be read");
+    }
+
+    // What `read` finds, in a later turn.
     template <typename T, typename Reading>
     void answer(Done<Result<T>> done, const MailboxId& mailbox, Reading read) {
         Result<T> result = read(*shared_);
         if (!result) {
-            shared_->damage.note(name_of(mailbox_key(mailbox)), result.error(),
-                                 [shared = shared_.get(), read]() -> Result<void> {
-                                     PARLEY_CHECK(read(*shared));
-                                     return {};
-                                 });
-            result =
-                unexpected(make_error(ErrorCode::server_error, "the mailbox store cannot be read"));
+            result = unexpected(unreadable(mailbox, result.error(),
+                                           [shared = shared_.get(), read]() -> Result<void> {
+                                               PARLEY_CHECK(read(*shared));
+                                               return {};
+                                           }));
         }
         post([done = std::move(done), result = std::move(result)]() mutable {
             done(std::move(result));

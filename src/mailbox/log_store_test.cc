@@ -257,6 +257,44 @@ TEST_F(LogStoreTest, StoresForTheOthersWhileAKeyCannotBeRead) {
     EXPECT_EQ(call_.append(incoming("bob", "2")).outcome, Outcome::stored);
 }
 
+// A person who wants to be forgotten does not wait for a new disk. R19
+TEST_F(LogStoreTest, ErasesAUserWhoseLastEventCannotBeRead) {
+    const Appended event = call_.append(incoming("bob", "k"));
+    world_.restart();
+    const MailboxKey bob = mailbox_key(mailbox_of("bob"));
+    world_.table().damage(Space::events, event_key(bob, event.sequence.value()));
+    EXPECT_TRUE(call_.erase("bob"));
+    EXPECT_FALSE(call_.user("bob").exists);
+    EXPECT_TRUE(call_.devices("bob").empty());
+    world_.table().repair();
+    call_.enroll("bob", "phone");
+    EXPECT_TRUE(call_.contents("bob").empty());
+    const Appended after = call_.append(incoming("bob", "k", "new"));
+    EXPECT_EQ(after.outcome, Outcome::stored);
+    EXPECT_GT(after.sequence, event.sequence);
+    EXPECT_TRUE(call_.read("bob", cursor_at(world_.door(), event.sequence)).reset);
+}
+
+// Each leaves a record for ever, and everybody on the loop waits for a listing's turn.
+TEST_F(LogStoreTest, PassesOverManyUsersWhoAreGoneInTurnsOfBoundedLength) {
+    for (int i = 0; i < 1100; ++i) {
+        call_.enroll("a" + std::to_string(i), "phone");
+        EXPECT_TRUE(call_.erase("a" + std::to_string(i)));
+    }
+    call_.enroll("zoe", "phone");
+    const std::size_t before = world_.table().reads();
+    std::optional<std::vector<UserId>> listed;
+    world_.door().list(
+        ApplicationKey("app"), UserId("a"), 5,
+        [&](Result<std::vector<UserId>> users) { listed = std::move(users).value(); });
+    EXPECT_EQ(world_.table().reads(), before + 1);
+    settle();
+    EXPECT_GE(world_.table().reads(), before + 2);
+    ASSERT_TRUE(listed.has_value());
+    ASSERT_FALSE(listed->empty());
+    EXPECT_EQ(listed->back(), UserId("zoe"));
+}
+
 TEST_F(LogStoreTest, SaysOnceWhatCannotBeReadAndThatItCanAgain) {
     const Appended event = call_.append(incoming("bob", "k"));
     EXPECT_FALSE(world_.door().trouble().has_value());

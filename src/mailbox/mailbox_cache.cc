@@ -69,6 +69,25 @@ MailboxState* MailboxCache::find(const MailboxId& id) {
     return &*found->second;
 }
 
+MailboxState* MailboxCache::find_to_erase(const MailboxId& id) {
+    if (MailboxState* state = find(id)) {
+        return state;
+    }
+    const auto record = load_user(table_, id);
+    if (!record || !*record) {
+        return nullptr;
+    }
+    MailboxState state;
+    state.id = id;
+    state.key = mailbox_key(id);
+    state.record = **record;
+    state.recorded = true;
+    state.position.last = state.record.ceiling;
+    states_.push_front(std::move(state));
+    index_.emplace(id, states_.begin());
+    return &states_.front();
+}
+
 void MailboxCache::forget(const MailboxId& id) {
     const auto found = index_.find(id);
     if (found != index_.end()) {

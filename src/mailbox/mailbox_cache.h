@@ -37,6 +37,9 @@ class MailboxCache {
     void load(const std::vector<const MailboxId*>& ids, WallTime expired);
     // Nothing: not loaded, or not readable.
     MailboxState* find(const MailboxId& id);
+    // The same for a mailbox that is to be erased: its record is enough, since its ceiling bounds
+    // what was given out. Nothing: not even that is readable.
+    MailboxState* find_to_erase(const MailboxId& id);
     // What was written of it did not become durable: read again next time.
     void forget(const MailboxId& id);
     // Between batches.

@@ -10,7 +10,6 @@ namespace parley::mailbox {
 namespace {
 
 constexpr std::size_t kMostReadEvents = 64 * 1024;
-constexpr std::size_t kMostListed = 10'000;
 
 // Leaves room in a scan for what stands around an event's bytes: key, time, counters.
 constexpr std::size_t kEventOverhead = 96;
@@ -226,12 +225,13 @@ Result<Read> read_events(StoreShared& shared, const MailboxId& id,
     const std::uint64_t last = head.newest.sequence.value();
     Read read;
     read.through = head.newest.sequence;
-    std::uint64_t from = 1;
+    // What lies below the floor was erased.
+    std::uint64_t from = std::max<std::uint64_t>(1, head.floor.value());
     if (after) {
         const std::uint64_t sequence = after->sequence.value();
         read.reset = after->epoch != shared.epoch || sequence > last ||
                      sequence < head.floor.value();  // R19
-        from = read.reset ? 1 : sequence + 1;
+        from = read.reset ? from : sequence + 1;
     }
     if (from > last) {
         return read;
@@ -308,29 +308,28 @@ Result<std::vector<DeviceSeen>> read_devices(Table& table, const MailboxKey& mai
     }
 }
 
-Result<std::vector<UserId>> list_users(Table& table, const ApplicationKey& application,
-                                       const UserId& after, std::size_t count) {
-    count = std::min(count, kMostListed);
-    std::vector<UserId> users;
-    KeyRange range = users_after(application, after);
-    while (users.size() < count) {
-        ScanOptions options{range.from, range.to};
-        PARLEY_TRY(const auto entries, table.scan(Space::state, options));
-        if (entries.empty()) {
-            break;
+Result<UserPage> list_users(Table& table, const ApplicationKey& application, const KeyRange& range,
+                            std::size_t count) {
+    const ScanOptions options{range.from, range.to};
+    PARLEY_TRY(const auto entries, table.scan(Space::state, options));
+    UserPage page;
+    for (const Entry& entry : entries) {
+        PARLEY_TRY(const UserRecord record, decode_user(entry.value));
+        // Not those of whom only the head is left.
+        if (record.exists || record.held || record.disabled) {
+            PARLEY_TRY(UserId user, user_of(entry.key, application));
+            page.users.push_back(std::move(user));
         }
-        for (const Entry& entry : entries) {
-            PARLEY_TRY(const UserRecord record, decode_user(entry.value));
-            // Not those of whom only the head is left.
-            const bool is_kept = record.exists || record.held || record.disabled;
-            if (is_kept && users.size() < count) {
-                PARLEY_TRY(UserId user, user_of(entry.key, application));
-                users.push_back(std::move(user));
-            }
+        page.next = entry.key + '\0';
+        if (page.users.size() == count) {
+            return page;
         }
-        range.from = entries.back().key + '\0';
     }
-    return users;
+    // The scan may have ended at its limit.
+    if (entries.empty()) {
+        page.next.reset();
+    }
+    return page;
 }
 
 }  // namespace parley::mailbox

@@ -59,7 +59,14 @@ Result<std::optional<Found>> find_event(StoreShared& shared, const MailboxId& id
                                         const AppendKey& key);
 Result<UserState> read_user(StoreShared& shared, const MailboxId& id);
 Result<std::vector<DeviceSeen>> read_devices(Table& table, const MailboxKey& mailbox);
-Result<std::vector<UserId>> list_users(Table& table, const ApplicationKey& application,
-                                       const UserId& after, std::size_t count);
+
+struct UserPage {
+    std::vector<UserId> users;
+    std::optional<Bytes> next;  // where the next page begins; none: there is none
+};
+// From this key on: at most `count` users, of one page of records. It may be of users who are gone,
+// of whom a record is left, and then has nobody in it.
+Result<UserPage> list_users(Table& table, const ApplicationKey& application, const KeyRange& range,
+                            std::size_t count);
 
 }  // namespace parley::mailbox
