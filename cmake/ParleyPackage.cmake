@@ -58,8 +58,24 @@ foreach(component parleyd parley)
 endforeach()
 parley_package_compressed(parleyd share/man/man8 ${deploy}/man/parleyd.8 parleyd.8)
 parley_package_compressed(parley share/man/man1 ${deploy}/man/parley.1 parley.1)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/operations DESTINATION share/doc/parleyd
+# The manual, and beside it what it links to: there the links are other ones.
+file(GLOB pages RELATIVE ${PROJECT_SOURCE_DIR}/docs/operations CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/docs/operations/*.md)
+foreach(page ${pages})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+        ${PROJECT_SOURCE_DIR}/docs/operations/${page})
+    file(READ ${PROJECT_SOURCE_DIR}/docs/operations/${page} text)
+    string(REPLACE "../../deploy/" "../examples/" text "${text}")
+    string(REPLACE "../../spec/" "../spec/" text "${text}")
+    file(WRITE ${made}/operations/${page} "${text}")
+endforeach()
+install(DIRECTORY ${made}/operations DESTINATION share/doc/parleyd
     COMPONENT parleyd EXCLUDE_FROM_ALL)
+foreach(page backup.md semantics.md storage.md wire.md)
+    parley_package_files(parleyd share/doc/parleyd/spec ${PROJECT_SOURCE_DIR}/spec/${page})
+endforeach()
+parley_package_files(parleyd share/doc/parleyd/guide ${PROJECT_SOURCE_DIR}/docs/guide/tokens.md)
+parley_package_files(parleyd share/doc/parleyd/internals ${PROJECT_SOURCE_DIR}/docs/internals/memory.md)
 install(DIRECTORY ${deploy}/ DESTINATION share/doc/parleyd/examples COMPONENT parleyd EXCLUDE_FROM_ALL
     PATTERN debian EXCLUDE PATTERN man EXCLUDE PATTERN systemd EXCLUDE)
 

@@ -29,12 +29,24 @@ auto number(Field field, std::uint64_t least, std::uint64_t most) {
     };
 }
 
+// In the largest unit that it is a whole number of.
+std::string bytes_text(std::uint64_t bytes) {
+    for (const auto& [unit, size] :
+         {std::pair{"GiB", 1ull << 30}, {"MiB", 1ull << 20}, {"KiB", 1ull << 10}}) {
+        if (bytes >= size && bytes % size == 0) {
+            return fmt::format("{}{}", bytes / size, unit);
+        }
+    }
+    return std::to_string(bytes);
+}
+
 template <typename Field>
 auto size(Field field, std::uint64_t least, std::uint64_t most) {
     return [=](Settings& settings, std::string_view text) -> Problem {
         const auto value = parse_byte_count(text);
         if (!value || *value < least || *value > most) {
-            return fmt::format("bytes from {} to {}, like 4096, 64KiB, 16MiB or 4GiB", least, most);
+            return fmt::format("bytes from {} to {}, like 4096, 64KiB, 16MiB or 4GiB",
+                               bytes_text(least), bytes_text(most));
         }
         using Value = std::remove_reference_t<decltype(field(settings))>;
         field(settings) = static_cast<Value>(*value);

@@ -225,6 +225,39 @@ TEST(Settings, TheExampleFileNamesEveryKeyWithItsDefault) {
     }
 }
 
+// "1s to 1h", as whoever misses it is told; empty: the key has no range.
+std::string range_of(const Key& key) {
+    Settings settings;
+    const std::string wanted = key.set(settings, "\x01").value_or("");
+    const auto from = wanted.find(" from ");
+    return from == std::string::npos ? ""
+                                     : wanted.substr(from + 6, wanted.find(',', from) - from - 6);
+}
+
+// What it may be must not have to be found out by mistakes.
+TEST(Settings, TheRangeOfEveryKeyStandsInTheExampleAndInTheManual) {
+    const auto example = read_file(PARLEY_SOURCE_DIR "/deploy/parleyd.toml", 1 << 20);
+    const auto manual = read_file(PARLEY_SOURCE_DIR "/docs/operations/settings.md", 1 << 20);
+    ASSERT_TRUE(example && manual);
+    const auto line_with = [](const std::string& text, const std::string& begin) {
+        const auto at = text.find("\n" + begin);
+        return at == std::string::npos ? "" : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+    };
+    std::size_t ranges = 0;
+    for (const Key& key : setting_keys()) {
+        const std::string row = line_with(*manual, "| `" + std::string(key.name) + "` | ");
+        EXPECT_NE(row, "") << key.name;
+        if (const std::string range = range_of(key); !range.empty()) {
+            ++ranges;
+            const auto name = std::string(key.name.substr(key.name.rfind('.') + 1));
+            EXPECT_THAT(row, testing::EndsWith(" | " + range + " |")) << key.name;
+            EXPECT_THAT(line_with(*example, name + " = "), testing::EndsWith("  # " + range))
+                << key.name;
+        }
+    }
+    EXPECT_GT(ranges, 30u);
+}
+
 TEST(Settings, AProblemIsOneShortLineWhateverTheFileHolds) {
     const std::string files[] = {"\"a\\nb\" = 1\n",
                                  std::string(3000, 'k') + " = 1\n",
