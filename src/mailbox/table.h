@@ -111,6 +111,9 @@ class Table {
     // Entries of this space stored before `time` may be dropped while compacting, from now on. They
     // may also stay: the reader checks. Any thread.
     virtual void expire(Space space, WallTime before) = 0;
+    // What was deleted in these ranges is to leave the files too, in the background and soon; where
+    // that does not come to be it leaves them with time. Any thread.
+    virtual void reclaim(std::vector<DeleteRange> /*ranges*/) {}
     // Names this lifetime of the store; kept in a file that backups leave out (R19). Constant while
     // open.
     virtual const Epoch& epoch() const = 0;

@@ -149,6 +149,7 @@ void Writer::start_batch() {
     flight.batch->mark(marks);
     committing_ = true;
     flight.batch->close();
+    flight.erased = flight.batch->commit.ranges;
     add_housekeeping(flight);
     if (flight.batch->commit.empty()) {
         finish_batch(std::move(flight), {});
@@ -260,6 +261,9 @@ void Writer::finish_batch(Flight flight, const Result<void>& outcome) {
         arm_tick();
     } else if (flight.committed) {
         shared_->refusals.taken(shared_->loop.now());
+        if (!flight.erased.empty()) {
+            shared_->table.reclaim(std::move(flight.erased));
+        }
         if (flight.clock) {
             adopt_clock(*flight.clock);
         }

@@ -40,6 +40,7 @@ class Writer {
         std::optional<ClockRecord> clock;
         std::vector<Confirmed> confirmations;  // that `clock` makes durable
         bool committed = false;                // there was something to write
+        std::vector<DeleteRange> erased;       // whose bytes are to leave the disk as well
     };
     struct Replies {
         Line line;

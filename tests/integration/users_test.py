@@ -1,9 +1,12 @@
 """Users, their devices and sessions, as an operator sees and ends them."""
 
 import asyncio
+import base64
+import contextlib
 import http.client
 import json
 import os
+import time
 import unittest
 
 from program import SECONDS, ProgramTest
@@ -94,6 +97,44 @@ class Users(ProgramTest):
                 self.assertIn("no user nobody", self.refuse(1, "user", "erase", "nobody", "--data", "data"))
                 self.assertIn("no user bob", self.refuse(1, "user", "show", "bob", "--data", "data"))
         self.assertEqual(self.ask("user", "list"), {"users": [], "more": False})
+
+    def test_the_bytes_of_an_erased_user_leave_the_files(self):
+        server = self.serve()
+        marker = base64.b64encode(os.urandom(60)).decode()
+
+        def is_on_disk():
+            for path in (self.data / "store").rglob("*"):
+                # The engine removes files meanwhile.
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                    if marker.encode() in path.read_bytes():
+                        return True
+            return False
+
+        async def talk(text):
+            alice, bob = Device(server, "alice", "a"), Device(server, "bob", "b")
+            for device in (alice, bob):
+                await device.connect()
+            await bob.result(await bob.submit(["bob"], text))  # to himself: nobody else has it
+            await bob.until_incoming([text])
+            await alice.result(await alice.submit(["alice"], "mine"))
+            for device in (alice, bob):
+                await device.close()
+        asyncio.run(talk(marker))
+        self.assertTrue(is_on_disk(), "what is looked for cannot be found like this")
+        self.ask("user", "erase", "bob")
+        deadline = time.monotonic() + SECONDS
+        while is_on_disk():
+            self.assertLess(time.monotonic(), deadline, "the text is still on the disk")
+            time.sleep(0.2)
+        self.assertEqual(server.control("/readyz")[0], 200)
+
+        async def others_keep_theirs():
+            alice = Device(server, "alice", "new")
+            await alice.connect()
+            await alice.until_incoming(["mine"])
+            await alice.close()
+        asyncio.run(others_keep_theirs())
+        self.assertEqual(server.end(), 0)
 
     def test_a_ban_outlives_an_erase(self):
         server = self.serve()

@@ -187,4 +187,17 @@ FolderLock::~FolderLock() {
     }
 }
 
+Result<void> check_room_to_open(const std::string& folder, std::uint64_t reserve) {
+    PARLEY_TRY(const std::uint64_t free, free_bytes(folder));
+    constexpr std::uint64_t kLeast = 1 << 20;
+    const std::uint64_t wanted = std::max(reserve / 2, kLeast);
+    if (free >= wanted) {
+        return {};
+    }
+    return unexpected(make_error(
+        ErrorCode::store_failed,
+        folder + ": " + std::to_string(free >> 20) + " MiB are free on its file system, " +
+            std::to_string(wanted >> 20) + " MiB are wanted to open the store; make room there"));
+}
+
 }  // namespace parley::rocksdb

@@ -37,4 +37,9 @@ class FolderLock {
     int file_;
 };
 
+// The engine may fail an assertion of its own where it runs out of room while it opens. Half of the
+// reserve is wanted: below all of it commits end, but what is stored can be read, and each start
+// writes a little.
+Result<void> check_room_to_open(const std::string& folder, std::uint64_t reserve);
+
 }  // namespace parley::rocksdb

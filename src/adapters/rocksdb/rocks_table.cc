@@ -3,6 +3,7 @@
 #include "adapters/rocksdb/commit_thread.h"
 #include "adapters/rocksdb/folder.h"
 #include "adapters/rocksdb/log_file.h"
+#include "adapters/rocksdb/reclaimer.h"
 #include "adapters/rocksdb/trouble.h"
 #include "adapters/rocksdb/tuning.h"
 #include "base/try.h"
@@ -77,6 +78,9 @@ class TableOnRocks final : public RocksTable {
         thread_->hand_over(std::move(commit), std::move(done));
     }
     void expire(Space space, WallTime before) override;
+    void reclaim(std::vector<mailbox::DeleteRange> ranges) override {
+        reclaimer_->add(std::move(ranges));
+    }
     const Epoch& epoch() const override { return epoch_; }
     Result<void> backup(const std::string& folder) override;
     Result<void> compact() override;
@@ -90,6 +94,8 @@ class TableOnRocks final : public RocksTable {
     Result<void> write(const Commit& commit);
     Result<void> check_room() const;
     Result<void> check_engine();
+    Result<void> reclaim_now(std::vector<mailbox::DeleteRange> ranges,
+                             std::atomic<bool>& cancelled);
     void close();
     ::rocksdb::ColumnFamilyHandle* family(Space space) const {
         return families_[static_cast<std::size_t>(space)];
@@ -123,6 +129,7 @@ class TableOnRocks final : public RocksTable {
     std::unique_ptr<::rocksdb::DB> database_;
     std::vector<::rocksdb::ColumnFamilyHandle*> families_;
     std::unique_ptr<CommitThread> thread_;
+    std::unique_ptr<Reclaimer> reclaimer_;
 };
 
 Result<void> TableOnRocks::open_engine(bool to_read) {
@@ -166,11 +173,20 @@ Result<void> TableOnRocks::start(io::Loop& loop) {
     }
     thread_ = std::make_unique<CommitThread>(
         loop, [this](const Commit& commit) { return write(commit); });
+    reclaimer_ = std::make_unique<Reclaimer>(
+        options_.reclaim_delay,
+        [this](std::vector<mailbox::DeleteRange> ranges, std::atomic<bool>& cancelled) {
+            const auto done = reclaim_now(std::move(ranges), cancelled);
+            if (!done && !cancelled) {
+                log_.warn("store.not_reclaimed", {{"why", done.error().description}});
+            }
+        });
     return {};
 }
 
 void TableOnRocks::close() {
     thread_.reset();
+    reclaimer_.reset();
     if (!database_) {
         return;
     }
@@ -388,6 +404,28 @@ Result<void> TableOnRocks::compact() {
     });
 }
 
+// On the reclaimer's thread.
+Result<void> TableOnRocks::reclaim_now(std::vector<mailbox::DeleteRange> ranges,
+                                       std::atomic<bool>& cancelled) {
+    // The engine compacts so much at a time, or less, and needs the room meanwhile.
+    constexpr std::uint64_t kAtOnce = 2ull << 30;
+    // A compaction must not be what meets the damaged file, or fills the disk.
+    if (trouble_->damage()) {
+        return unexpected(make_error(ErrorCode::store_failed, "the store is damaged"));
+    }
+    return guarded([&]() -> Result<void> {
+        std::uint64_t tables = 0;
+        database_->GetAggregatedIntProperty(::rocksdb::DB::Properties::kLiveSstFilesSize, &tables);
+        PARLEY_TRY(const std::uint64_t free, free_bytes(folder_));
+        PARLEY_CHECK(check_room());
+        if (free < options_.free_space_reserve + std::min(tables, kAtOnce)) {
+            return unexpected(make_error(ErrorCode::server_error, "there is too little room"));
+        }
+        const Status status = rewrite(*database_, families_, std::move(ranges), cancelled);
+        return status.ok() ? Result<void>() : unexpected(failed(status));
+    });
+}
+
 // Whole files are counted as expired by the oldest that they can hold.
 mailbox::TableNumbers TableOnRocks::numbers() const {
     using Properties = ::rocksdb::DB::Properties;
@@ -428,22 +466,6 @@ mailbox::TableNumbers TableOnRocks::numbers() const {
     return numbers;
 }
 
-// The engine may fail an assertion of its own where it runs out of room while it opens. Half of the
-// reserve: below all of it commits end, but what is stored can be read, and each start writes a
-// little.
-Result<void> check_room_to_open(const std::string& folder, const RocksTableOptions& options) {
-    PARLEY_TRY(const std::uint64_t free, free_bytes(folder));
-    constexpr std::uint64_t kLeast = 1 << 20;
-    const std::uint64_t wanted = std::max(options.free_space_reserve / 2, kLeast);
-    if (free >= wanted) {
-        return {};
-    }
-    return unexpected(make_error(
-        ErrorCode::store_failed,
-        folder + ": " + std::to_string(free >> 20) + " MiB are free on its file system, " +
-            std::to_string(wanted >> 20) + " MiB are wanted to open the store; make room there"));
-}
-
 }  // namespace
 
 Result<std::unique_ptr<RocksTable>> RocksTable::open(const std::string& folder, io::Loop& loop,
@@ -451,7 +473,7 @@ Result<std::unique_ptr<RocksTable>> RocksTable::open(const std::string& folder, 
                                                      const Logger& log) {
     PARLEY_CHECK(make_folder(folder));
     PARLEY_TRY(FolderLock lock, FolderLock::take(folder));
-    PARLEY_CHECK(check_room_to_open(folder, options));
+    PARLEY_CHECK(check_room_to_open(folder, options.free_space_reserve));
     PARLEY_TRY(Epoch epoch, load_epoch(folder));
     auto table =
         std::make_unique<TableOnRocks>(folder, options, std::move(epoch), std::move(lock), log);

@@ -4,6 +4,7 @@
 #include "io/loop.h"
 #include "mailbox/table.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,8 @@ struct RocksTableOptions {
     // What one space gathers in memory before it becomes a table; up to three of them are held for
     // each of four spaces.
     std::size_t write_buffer_bytes = 32ull << 20;
+    // How long reclaim() gathers before it begins.
+    std::chrono::milliseconds reclaim_delay{5000};
 };
 
 // mailbox::Table on RocksDB, the embedded engine. In its folder:

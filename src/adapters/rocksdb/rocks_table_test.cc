@@ -4,6 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <thread>
 #include <vector>
 
 namespace parley::rocksdb {
@@ -195,6 +199,47 @@ TEST_F(RocksTableTest, SaysNothingOnItsOwn) {
     table_.reset();
     EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+bool is_in_a_file(const std::string& folder, const std::string& bytes) {
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::directory_iterator(folder + "/rocksdb", gone)) {
+        std::ifstream file(entry.path(), std::ios::binary);
+        const std::string content((std::istreambuf_iterator<char>(file)), {});
+        if (content.find(bytes) != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What was erased on somebody's demand must not wait for other traffic to push it out.
+TEST_F(RocksTableTest, BytesOfAReclaimedRangeLeaveTheFiles) {
+    open({.reclaim_delay = std::chrono::milliseconds(0)});
+    const std::string secret = "fJ3kQ9zT1xW7pL5sN0vB8mC2dH6gR4yA";
+    const auto put_event = [&](const std::string& key, const std::string& value) {
+        return commit({{{Space::events, key, stored_at(1, value), {}}}, {}, {}}).has_value();
+    };
+    ASSERT_TRUE(put_event("a", "before"));
+    ASSERT_TRUE(put_event("m", secret));
+    ASSERT_TRUE(put_event("z", "behind"));
+    // In the oldest tables and in the log.
+    ASSERT_TRUE(table_->compact().has_value());
+    ASSERT_TRUE(put_event("m2", secret));
+    ASSERT_TRUE(is_in_a_file(folder(), secret));
+    ASSERT_TRUE(commit({{}, {}, {{Space::events, "m", "n"}}}).has_value());
+    table_->reclaim({{Space::events, "m", "n"}});
+    const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (is_in_a_file(folder(), secret)) {
+        ASSERT_LT(std::chrono::steady_clock::now(), latest);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    for (const char* key : {"a", "z"}) {
+        EXPECT_TRUE((*table_->get(Space::events, key)).has_value()) << key;
+    }
+    // Closing does not wait for what was just begun.
+    table_->reclaim({{Space::events, "a", "z"}});
+    table_.reset();
 }
 
 }  // namespace
