@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace parley::mailbox {
@@ -11,33 +11,44 @@ namespace {
 
 // One subscription. `open` and `watch` are touched on `loop` alone; the rest never changes.
 struct Subscription {
-    Subscription(MailboxId id, io::Loop& home, Wakes::Watch function)
-        : mailbox(std::move(id)), loop(home), watch(std::move(function)) {}
+    Subscription(const MailboxId& id, io::Loop& home, Wakes::Watch function)
+        : mailbox(id), loop(home), watch(std::move(function)) {}
 
-    const MailboxId mailbox;
+    const MailboxId& mailbox;  // there until the handle is gone
     io::Loop& loop;
     Wakes::Watch watch;
     bool open = true;
 };
 using Shared = std::shared_ptr<Subscription>;
 
+// Subscriptions are found by their mailboxes, of which they need no copy. The hash is not noexcept,
+// so that the table keeps it and need not look at its neighbours' mailboxes.
+struct MailboxHash {
+    using is_transparent = void;
+    std::size_t operator()(const MailboxId& id) const { return std::hash<MailboxId>{}(id); }
+    std::size_t operator()(const Shared& one) const { return (*this)(one->mailbox); }
+};
+struct SameMailbox {
+    using is_transparent = void;
+    bool operator()(const Shared& a, const Shared& b) const { return a->mailbox == b->mailbox; }
+    bool operator()(const MailboxId& a, const Shared& b) const { return a == b->mailbox; }
+    bool operator()(const Shared& a, const MailboxId& b) const { return a->mailbox == b; }
+};
+
 // Guarded by its own lock, since watchers of all loops come and go while the writer publishes.
 class Subscriptions {
   public:
     void add(const Shared& subscription) {
         const std::lock_guard lock(mutex_);
-        of_mailbox_[subscription->mailbox].push_back(subscription);
+        by_mailbox_.insert(subscription);
     }
 
     void remove(const Shared& subscription) {
         const std::lock_guard lock(mutex_);
-        const auto found = of_mailbox_.find(subscription->mailbox);
-        if (found == of_mailbox_.end()) {
-            return;
-        }
-        std::erase(found->second, subscription);
-        if (found->second.empty()) {
-            of_mailbox_.erase(found);
+        const auto [first, last] = by_mailbox_.equal_range(subscription);
+        const auto found = std::find(first, last, subscription);
+        if (found != last) {
+            by_mailbox_.erase(found);
         }
     }
 
@@ -47,24 +58,21 @@ class Subscriptions {
     std::vector<Call> calls_for(const std::vector<Wake>& wakes) {
         std::vector<Call> calls;
         const std::lock_guard lock(mutex_);
-        if (of_mailbox_.empty()) {
+        if (by_mailbox_.empty()) {
             return calls;
         }
         for (std::size_t i = 0; i < wakes.size(); ++i) {
-            const auto found = of_mailbox_.find(wakes[i].mailbox);
-            if (found == of_mailbox_.end()) {
-                continue;
-            }
-            for (const Shared& subscription : found->second) {
-                calls.emplace_back(subscription, i);
+            const auto [first, last] = by_mailbox_.equal_range(wakes[i].mailbox);
+            for (auto one = first; one != last; ++one) {
+                calls.emplace_back(*one, i);
             }
         }
         return calls;
     }
 
   private:
-    std::mutex mutex_;  // guards of_mailbox_; nothing else is locked or called while it is held
-    std::unordered_map<MailboxId, std::vector<Shared>> of_mailbox_;
+    std::mutex mutex_;  // guards by_mailbox_; nothing else is locked or called while it is held
+    std::unordered_multiset<Shared, MailboxHash, SameMailbox> by_mailbox_;
 };
 
 class LocalHandle final : public Wakes::Handle {

@@ -63,12 +63,14 @@ TEST_F(LocalWakesTest, TellsNobodyAfterTheHandleIsGone) {
 TEST_F(LocalWakesTest, AWatcherMayEndItsOwnWatchAndThoseOfOthers) {
     std::unique_ptr<Wakes::Handle> first;
     std::unique_ptr<Wakes::Handle> second;
-    first = wakes_->subscribe(kBob, loop_, [&](const Wake& one) {
+    // Whichever is called first.
+    const auto end_both = [&](const Wake& one) {
         seen_.push_back(one.event.sequence.value());
         second.reset();
         first.reset();
-    });
-    second = wakes_->subscribe(kBob, loop_, note());
+    };
+    first = wakes_->subscribe(kBob, loop_, end_both);
+    second = wakes_->subscribe(kBob, loop_, end_both);
     publish({wake(kBob, 1), wake(kBob, 2)});
     loop_.run_ready();
     EXPECT_EQ(seen_, std::vector<std::uint64_t>{1});

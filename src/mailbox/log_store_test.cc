@@ -53,8 +53,9 @@ TEST_F(LogStoreTest, AnswersNothingBeforeTheCommitIsDurable) {
 
 TEST_F(LogStoreTest, AnswersBusyWhenTheCommitIsRefusedAndStoresNothing) {
     std::vector<Wake> wakes;
+    const MailboxId bob = mailbox_of("bob");
     const auto watch = world_.door().wakes().subscribe(
-        mailbox_of("bob"), world_.loop(), [&](const Wake& one) { wakes.push_back(one); });
+        bob, world_.loop(), [&](const Wake& one) { wakes.push_back(one); });
     const Appended known = call_.append(incoming("bob", "known"));
     wakes.clear();
     world_.table().set_full(true);

@@ -2,6 +2,7 @@
 
 #include "base/try.h"
 
+#include <iterator>
 #include <utility>
 
 namespace parley::mailbox {
@@ -57,7 +58,7 @@ void MailboxCache::add(const MailboxId& id, const std::optional<Bytes>& value, W
         return;
     }
     states_.push_front(std::move(*state));
-    index_.emplace(id, states_.begin());
+    index_.insert(states_.begin());
 }
 
 MailboxState* MailboxCache::find(const MailboxId& id) {
@@ -65,8 +66,8 @@ MailboxState* MailboxCache::find(const MailboxId& id) {
     if (found == index_.end()) {
         return nullptr;
     }
-    states_.splice(states_.begin(), states_, found->second);
-    return &*found->second;
+    states_.splice(states_.begin(), states_, *found);
+    return &states_.front();
 }
 
 MailboxState* MailboxCache::find_to_erase(const MailboxId& id) {
@@ -84,21 +85,22 @@ MailboxState* MailboxCache::find_to_erase(const MailboxId& id) {
     state.recorded = true;
     state.position.last = state.record.ceiling;
     states_.push_front(std::move(state));
-    index_.emplace(id, states_.begin());
+    index_.insert(states_.begin());
     return &states_.front();
 }
 
 void MailboxCache::forget(const MailboxId& id) {
     const auto found = index_.find(id);
     if (found != index_.end()) {
-        states_.erase(found->second);
+        const States::iterator state = *found;
         index_.erase(found);
+        states_.erase(state);
     }
 }
 
 void MailboxCache::trim() {
     while (states_.size() > most_) {
-        index_.erase(states_.back().id);
+        index_.erase(std::prev(states_.end()));
         states_.pop_back();
     }
 }

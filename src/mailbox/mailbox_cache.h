@@ -4,7 +4,7 @@
 #include "mailbox/reader.h"
 
 #include <list>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace parley::mailbox {
@@ -47,13 +47,25 @@ class MailboxCache {
 
   private:
     using States = std::list<MailboxState>;
+    // States are found by their ids, of which the index needs no copy.
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(const MailboxId& id) const { return std::hash<MailboxId>{}(id); }
+        std::size_t operator()(States::iterator state) const { return (*this)(state->id); }
+    };
+    struct Same {
+        using is_transparent = void;
+        bool operator()(States::iterator a, States::iterator b) const { return a == b; }
+        bool operator()(const MailboxId& a, States::iterator b) const { return a == b->id; }
+        bool operator()(States::iterator a, const MailboxId& b) const { return a->id == b; }
+    };
     void add(const MailboxId& id, const std::optional<Bytes>& value, WallTime expired);
 
     Table& table_;
     Damage& damage_;
     std::size_t most_;
     States states_;  // used last first
-    std::unordered_map<MailboxId, States::iterator> index_;
+    std::unordered_set<States::iterator, Hash, Same> index_;
 };
 
 }  // namespace parley::mailbox

@@ -46,7 +46,7 @@ class Wakes {
     virtual ~Wakes() = default;
     // From now on, calls `watch` on `loop`, which is the caller's, for each event that becomes
     // durable in the mailbox. An event that is durable before this returns may be missed: read
-    // after subscribing.
+    // after subscribing. `mailbox` outlives the handle: there is one for each session.
     [[nodiscard]] virtual std::unique_ptr<Handle> subscribe(const MailboxId& mailbox,
                                                             io::Loop& loop, Watch watch) = 0;
     // Any thread; events of one mailbox in order.

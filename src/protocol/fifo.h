@@ -3,55 +3,66 @@
 #include "base/assert.h"
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 #include <vector>
 
 namespace parley::protocol {
 
-// A queue that holds no memory while it is empty: a session is mostly idle, and there are a million
+// A queue that is one pointer while it is empty: a session is mostly idle, and there are a million
 // of them.
 template <typename T>
 class Fifo {
   public:
-    bool empty() const { return first_ == items_.size(); }
-    std::size_t size() const { return items_.size() - first_; }
+    bool empty() const { return size() == 0; }
+    std::size_t size() const { return body_ ? body_->items.size() - body_->first : 0; }
 
-    void push(T item) { items_.push_back(std::move(item)); }
+    void push(T item) {
+        if (!body_) {
+            body_ = std::make_unique<Body>();
+        }
+        body_->items.push_back(std::move(item));
+    }
     T& front() {
         PARLEY_ASSERT(!empty());
-        return items_[first_];
+        return body_->items[body_->first];
     }
     T& back() {
         PARLEY_ASSERT(!empty());
-        return items_.back();
+        return body_->items.back();
     }
     T pop() {
         T item = std::move(front());
-        ++first_;
-        if (empty()) {
+        std::vector<T>& items = body_->items;
+        std::size_t& first = body_->first;
+        ++first;
+        if (first == items.size()) {
             clear();
-        } else if (first_ >= 32 && first_ * 2 >= items_.size()) {
+        } else if (first >= 32 && first * 2 >= items.size()) {
             // At most one move per item and pass: the cost of a pop stays constant on average.
-            items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
-            first_ = 0;
+            items.erase(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(first));
+            first = 0;
         }
         return item;
     }
     void clear() {
-        if (items_.capacity() <= kKept) {
-            items_.clear();
+        if (body_ && body_->items.capacity() <= kKept) {
+            body_->items.clear();
+            body_->first = 0;
         } else {
-            std::vector<T>().swap(items_);
+            body_.reset();
         }
-        first_ = 0;
     }
 
   private:
     // So much capacity stays, so that a conversation does not allocate for each frame.
     static constexpr std::size_t kKept = sizeof(T) <= 16 ? 4 : 0;
 
-    std::vector<T> items_;
-    std::size_t first_ = 0;
+    struct Body {
+        std::vector<T> items;
+        std::size_t first = 0;
+    };
+    std::unique_ptr<Body> body_;
 };
 
 }  // namespace parley::protocol

@@ -68,7 +68,7 @@ struct ServerSession::State {
         std::size_t bytes = 0;
     };
 
-    ServerSessionOptions options;
+    const ServerSessionOptions& options;
     Duration interval;
     Phase phase = Phase::awaiting_hello;
     bool messaging = false;
@@ -96,7 +96,7 @@ struct ServerSession::State {
     Fifo<Bytes> control;  // frames that are due, other than events and the Goodbye
     std::size_t control_bytes = 0;
     bool stuck = false;  // some of them found no room the last time
-    std::optional<Bytes> farewell;
+    std::unique_ptr<Bytes> farewell;
 
     EventWindow events;
     Sequence cursor;  // of Hello
@@ -154,7 +154,7 @@ struct ServerSession::State {
         if (phase == Phase::ended) {
             return;
         }
-        farewell = encode(wire::Goodbye{error, reconnect_after.count()});
+        farewell = std::make_unique<Bytes>(encode(wire::Goodbye{error, reconnect_after.count()}));
         end(close_code_for(error.code), error);
     }
     unexpected refuse(ErrorCode code, std::string description) {
@@ -324,7 +324,7 @@ struct ServerSession::State {
     }
 };
 
-ServerSession::ServerSession(ServerSessionOptions options, Instant now)
+ServerSession::ServerSession(const ServerSessionOptions& options, Instant now)
     : state_(std::make_unique<State>(options, now)) {}
 
 ServerSession::~ServerSession() = default;

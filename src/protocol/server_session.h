@@ -9,7 +9,6 @@
 #include "wire/stored_event.h"
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,7 +34,8 @@ struct ServerSessionOptions {
 // and Ended is the last output.
 class ServerSession {
   public:
-    ServerSession(ServerSessionOptions options, Instant now);
+    // The options are shared by many sessions and outlive them.
+    ServerSession(const ServerSessionOptions& options, Instant now);
     ~ServerSession();
 
     // ---- from the connection

@@ -20,7 +20,8 @@ class Pipe {
     explicit Pipe(const Limits& limits, std::uint64_t seed)
         : limits_(limits),
           random_(seed),
-          server_({.limits = limits}, now_),
+          server_options_{.limits = limits},
+          server_(server_options_, now_),
           client_(hello(), now_) {}
 
     // One turn: some part of everything that is under way arrives somewhere.
@@ -153,6 +154,7 @@ class Pipe {
     Limits limits_;
     Random random_;
     Instant now_{};
+    const ServerSessionOptions server_options_;
     ServerSession server_;
     ClientSession client_;
     std::deque<Bytes> client_to_server_;
@@ -210,8 +212,9 @@ TEST(Sessions, EndOnceOnBentFrames) {
                             wire::encode(wire::ClientFrame(submit)),
                             wire::encode(wire::ClientFrame(wire::Ack{Sequence(1)})),
                             wire::encode(wire::ClientFrame(wire::Refresh{"t"}))};
+    const ServerSessionOptions options;
     for (int round = 0; round < 3000; ++round) {
-        ServerSession session({}, Instant{});
+        ServerSession session(options, Instant{});
         int ended = 0;
         for (int i = 0; i < 6; ++i) {
             Bytes frame = frames[i == 0 ? 0 : random.below(4)];

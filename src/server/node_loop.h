@@ -81,6 +81,9 @@ class NodeLoop final : public io::ChannelHandler {
 
     const NodeCommon& common() const { return common_; }
     const NodeOptions& options() const { return common_.options; }
+    const protocol::ServerSessionOptions& session_options(wire::Encoding encoding) const {
+        return encoding == wire::Encoding::json ? json_sessions_ : proto_sessions_;
+    }
     std::uint32_t index() const { return index_; }
     io::Loop& loop() { return loop_; }
     mailbox::Store& store() { return *store_; }
@@ -101,6 +104,8 @@ class NodeLoop final : public io::ChannelHandler {
 
     NodeCommon& common_;
     const std::uint32_t index_;
+    const protocol::ServerSessionOptions proto_sessions_;
+    const protocol::ServerSessionOptions json_sessions_;
     io::Loop& loop_;
     std::unique_ptr<mailbox::Store> store_;
     Authenticator authenticator_;

@@ -27,8 +27,7 @@ Session::Session(NodeLoop& loop, std::uint64_t number, std::unique_ptr<io::Chann
       number_(number),
       channel_(std::move(channel)),
       encoding_(encoding_of(*channel_)),
-      protocol_({encoding_, loop.options().limits, loop.options().server.hello_timeout},
-                loop.loop().now()) {}
+      protocol_(loop.session_options(encoding_), loop.loop().now()) {}
 
 Session::~Session() = default;
 
@@ -166,7 +165,9 @@ void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     mailbox_ = {std::move(claims->application), std::move(claims->user)};
     device_ = std::move(hello.device_id);
     messaging_ = hello.supports_messaging;
-    cursor_ = std::move(hello.cursor);
+    if (hello.cursor) {
+        cursor_ = std::make_unique<Cursor>(std::move(*hello.cursor));
+    }
     ends_at_ms_ = told_end_of(*claims);
     ends_ = end_of(*claims);
     phase_ = Phase::enrolling;

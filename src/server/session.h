@@ -136,7 +136,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     WallTime opened_at_{};
     std::int64_t ends_at_ms_ = 0;
     Instant ends_{};
-    std::optional<Cursor> cursor_;  // of the Hello
+    std::unique_ptr<Cursor> cursor_;  // of the Hello, until it is answered
     std::shared_ptr<Rate> rate_;
     Lane* lane_ = nullptr;
 

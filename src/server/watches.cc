@@ -10,10 +10,10 @@ void Watches::join(const MailboxId& mailbox, Watcher& watcher) {
     if (!is_new) {
         return;
     }
-    // An entry of the table stays where it is, and lives as long as its handle.
+    // An entry of the table stays where it is, key and all, and lives as long as its handle.
     Watch& watch = place->second;
     watch.handle = wakes_.subscribe(
-        mailbox, loop_, [this, &watch](const mailbox::Wake& wake) { on_wake(watch, wake); });
+        place->first, loop_, [this, &watch](const mailbox::Wake& wake) { on_wake(watch, wake); });
 }
 
 void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {

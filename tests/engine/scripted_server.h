@@ -63,9 +63,8 @@ class ScriptedServer final : public io::ChannelObserver {
     // ---- what the test makes it do
     void accept(std::unique_ptr<io::PairedChannel> channel) {
         channel_ = std::move(channel);
-        session_ = std::make_unique<protocol::ServerSession>(
-            protocol::ServerSessionOptions{wire::Encoding::proto, limits, std::chrono::seconds(10)},
-            loop_.now());
+        options_.limits = limits;
+        session_ = std::make_unique<protocol::ServerSession>(options_, loop_.now());
         sessions.emplace_back();
         unanswered_.clear();
         channel_->start(*this);
@@ -277,6 +276,7 @@ class ScriptedServer final : public io::ChannelObserver {
 
     io::ManualLoop& loop_;
     std::unique_ptr<io::PairedChannel> channel_;
+    protocol::ServerSessionOptions options_;  // of session_
     std::unique_ptr<protocol::ServerSession> session_;
     std::deque<wire::Submit> unanswered_;
     std::uint64_t sequence_ = 0;

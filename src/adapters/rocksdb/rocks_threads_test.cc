@@ -49,8 +49,7 @@ class Peer {
 
     void start() {
         loop_.post([this] {
-            watch_ = store_.wakes().subscribe(mailbox::mailbox_of("room"), loop_,
-                                              [this](const Wake&) { read(); });
+            watch_ = store_.wakes().subscribe(room_, loop_, [this](const Wake&) { read(); });
             for (int i = 0; i < 10; ++i) {
                 send();
             }
@@ -102,6 +101,7 @@ class Peer {
     HandLoop& loop_;
     const std::string name_;
     std::atomic<int>& finished_;
+    const MailboxId room_ = mailbox::mailbox_of("room");
     std::unique_ptr<mailbox::Wakes::Handle> watch_;
     std::optional<Cursor> cursor_;
     int next_ = 0;

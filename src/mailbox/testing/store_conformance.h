@@ -339,7 +339,8 @@ TEST_P(StoreConformance, MovesTheMarkForwardOnlyAndNotBeyondTheHead) {
 TEST_P(StoreConformance, WakesWatchersWithTheEventOnceItIsDurable) {
     enroll_alice_and_bob();
     std::vector<Wake> wakes;
-    auto handle = door().wakes().subscribe(mailbox_of("bob"), world_->loop(),
+    const MailboxId bob = mailbox_of("bob");
+    auto handle = door().wakes().subscribe(bob, world_->loop(),
                                            [&](const Wake& wake) { wakes.push_back(wake); });
     const SharedBytes body = shared(std::string(2000, 'b'));
     const auto answers =
