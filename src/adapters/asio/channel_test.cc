@@ -234,6 +234,24 @@ TEST(AsioChannel, AConnectionThatBreaksWhileReadingIsPausedIsNoticed) {
     EXPECT_EQ(pair.server->end->code, io::close_code::kAbnormal);
 }
 
+TEST(AsioChannel, AConnectionThatBreaksBehindBytesThatNobodyReadsIsNoticed) {
+    AsioLoop loop;
+    Server server(loop);
+    Pair pair = connect(server);
+    pair.server->channel->pause_reading(true);
+    pair.client->channel->pause_reading(true);
+    send(*pair.client->channel, "wakes the wait for bytes");
+    send(*pair.server->channel, "never read");
+    loop.run_turn(AsioLoop::Wait::no);
+    loop.run_turn(AsioLoop::Wait::no);
+    loop.run_turn(AsioLoop::Wait::no);
+    EXPECT_FALSE(pair.server->end);
+    pair.client.reset();
+    ASSERT_TRUE(run_until(loop, [&] { return pair.server->end.has_value(); }));
+    EXPECT_EQ(pair.server->end->code, io::close_code::kAbnormal);
+    EXPECT_TRUE(pair.server->messages.empty());
+}
+
 TEST(AsioChannel, APeerThatDoesNotAnswerTheCloseIsGivenUpAfterTheTimeout) {
     AsioLoop loop;
     Server server(loop, [](ListenOptions& options) { options.close_timeout = 20ms; });

@@ -70,8 +70,9 @@ void Connection::pause_reading(bool paused) {
 }
 
 void Connection::resume_reading() {
-    if (held_) {
-        deliver_held();
+    if (held_ && wants_to_read()) {
+        const std::unique_ptr<Bytes> bytes = std::exchange(held_, nullptr);
+        take_bytes(std::as_writable_bytes(std::span(*bytes)));
     }
     if (!wants_to_read()) {
         return;
@@ -81,14 +82,6 @@ void Connection::resume_reading() {
     } else {
         wait_readable();
     }
-}
-
-void Connection::deliver_held() {
-    if (!wants_to_read()) {
-        return;
-    }
-    const std::unique_ptr<Bytes> bytes = std::exchange(held_, nullptr);
-    take_bytes(std::as_writable_bytes(std::span(*bytes)));
 }
 
 void Connection::wait_readable() {
@@ -103,20 +96,26 @@ void Connection::wait_readable() {
     });
 }
 
-// While nothing is read, a connection that broke shows in this way only.
+// While nothing is read, a connection that broke shows in this way only, unless a wait for bytes is
+// left from before: that one ends too when it breaks.
 void Connection::wait_broken() {
-    if (std::exchange(broken_waits_, true)) {
+    if (read_waits_ || std::exchange(broken_waits_, true)) {
         return;
     }
     socket_.wait_broken([self = shared_from_this()](boost::system::error_code error) {
         self->broken_waits_ = false;
-        if (error || self->phase_ == Phase::ended || !self->paused_) {
-            return;
-        }
-        if (self->socket_.is_broken()) {
+        if (!error && self->paused_ && self->phase_ != Phase::ended && self->socket_.is_broken()) {
             self->lost("connection lost");
         }
     });
+}
+
+void Connection::look_for_break() {
+    if (socket_.is_broken()) {
+        lost("connection lost");
+    } else {
+        wait_broken();
+    }
 }
 
 void Connection::on_readable() {
@@ -126,6 +125,8 @@ void Connection::on_readable() {
     }
     if (wants_to_read()) {
         read_some();
+    } else if (paused_ && phase_ == Phase::open) {
+        look_for_break();
     }
 }
 

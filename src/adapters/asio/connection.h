@@ -4,6 +4,7 @@
 #include "adapters/asio/socket.h"
 #include "wire/websocket/decoder.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,7 +43,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     const std::string& peer_address() const { return peer_address_; }
 
   private:
-    enum class Phase {
+    enum class Phase : std::uint8_t {
         open,
         closing,     // our close frame is queued; the peer's has not come
         answering,   // both close frames are there; ours may not be written yet
@@ -60,11 +61,11 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     void resume_reading();
     void wait_readable();
     void wait_broken();
+    void look_for_break();
     void on_readable();
     void read_some();
     bool take_bytes(std::span<std::byte> bytes);
     void deliver(std::span<std::byte> bytes);
-    void deliver_held();
     void hold_back(BytesView bytes);
     void handle(const websocket::Decoder::Event& event);
     void on_peer_close(const websocket::Decoder::Close& close);
@@ -111,6 +112,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     bool full_ = false;
     bool dropping_frame_ = false;  // a frame begun after the end
     bool shut_down_ = false;
+    websocket::MaskKey frame_key_{};
 
     // Read, but not yet looked at when reading was paused.
     std::unique_ptr<Bytes> held_;
@@ -118,7 +120,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     std::size_t out_start_ = 0;
     std::size_t frame_start_ = 0;  // payload of the frame being written
     std::size_t frame_bytes_ = 0;
-    websocket::MaskKey frame_key_{};
     std::unique_ptr<Bytes> owed_pong_;  // the latest ping that came while there was no room
     std::unique_ptr<Ending> ending_;    // made when the end begins
 };

@@ -3,6 +3,7 @@
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/loop.h"
 #include "adapters/asio/timers.h"
+#include "adapters/asio/tls.h"
 #include "adapters/asio/traffic.h"
 #include "wire/websocket/frame.h"
 
@@ -92,6 +93,7 @@ struct AsioLoop::Core {
     BufferPool write_buffers;
     Traffic traffic;
     MaskKeys mask_keys;
+    TlsPipe tls_pipe;
 
     std::unique_ptr<net::io_context> context = std::make_unique<net::io_context>(1);
     std::optional<Descriptor> timer_descriptor;

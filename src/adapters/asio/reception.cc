@@ -248,6 +248,7 @@ void Reception::step_tls() {
     switch (result.state) {
         case State::done:
             traffic().tls_handshakes.add();
+            socket_.share_pipe(handlers_.loop->core().tls_pipe);
             step_ = Step::reading;
             step_reading();
             return;

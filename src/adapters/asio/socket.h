@@ -19,6 +19,7 @@ class Socket {
     Socket(AsioLoop& loop, UniqueFd descriptor);
 
     void start_tls(Tls tls) { tls_ = std::move(tls); }
+    void share_pipe(const TlsPipe& pipe) { tls_.share(pipe); }
     // From now on the bare bytes.
     void stop_tls() { tls_ = Tls(); }
     bool is_tls() const { return static_cast<bool>(tls_); }

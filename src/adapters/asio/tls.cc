@@ -64,6 +64,13 @@ const BIO_METHOD* descriptor_bio() {
     return kMethod;
 }
 
+BIO* new_descriptor_bio() {
+    BIO* const bio = BIO_new(descriptor_bio());
+    PARLEY_ASSERT(bio != nullptr);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
 TlsContext make_context(const SSL_METHOD* method) {
     ERR_clear_error();
     SSL_CTX* const context = SSL_CTX_new(method);
@@ -165,17 +172,27 @@ CertificateValidity validity_of(const TlsContext& context) {
     return validity;
 }
 
+void TlsPipe::Free::operator()(bio_st* bio) const {
+    BIO_free(bio);
+}
+
+TlsPipe::TlsPipe() : bio_(new_descriptor_bio()) {}
+
 void Tls::Free::operator()(ssl_st* ssl) const {
     SSL_free(ssl);
 }
 
+Tls::Tls(const TlsContext& context, int descriptor)
+    : ssl_(SSL_new(context.get())), descriptor_(descriptor) {
+    PARLEY_ASSERT(ssl_ != nullptr);
+    // Its own: while the handshake lasts OpenSSL puts a buffer in front of it.
+    BIO* const bio = new_descriptor_bio();
+    SSL_set_bio(ssl_.get(), bio, bio);
+}
+
 Tls Tls::client(const TlsContext& context, int descriptor, const std::string& host) {
-    SSL* const ssl = SSL_new(context.get());
-    PARLEY_ASSERT(ssl != nullptr);
-    BIO* const bio = BIO_new(descriptor_bio());
-    BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl, bio, bio);
+    Tls tls(context, descriptor);
+    SSL* const ssl = tls.ssl_.get();
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (is_address(host)) {
         // RFC 6066: an address is not sent as a server name.
@@ -185,27 +202,36 @@ Tls Tls::client(const TlsContext& context, int descriptor, const std::string& ho
         SSL_set1_host(ssl, host.c_str());
     }
     SSL_set_connect_state(ssl);
-    return Tls(ssl);
+    return tls;
 }
 
 Tls Tls::server(const TlsContext& context, int descriptor) {
-    SSL* const ssl = SSL_new(context.get());
-    PARLEY_ASSERT(ssl != nullptr);
-    BIO* const bio = BIO_new(descriptor_bio());
-    BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor)));
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl, bio, bio);
-    SSL_set_accept_state(ssl);
-    return Tls(ssl);
+    Tls tls(context, descriptor);
+    SSL_set_accept_state(tls.ssl_.get());
+    return tls;
+}
+
+void Tls::share(const TlsPipe& pipe) {
+    PARLEY_ASSERT(SSL_is_init_finished(ssl_.get()) == 1);
+    BIO_up_ref(pipe.bio_.get());
+    SSL_set_bio(ssl_.get(), pipe.bio_.get(), pipe.bio_.get());
+}
+
+// Whoever used a shared pipe last has left it at another descriptor.
+void Tls::aim() const {
+    BIO_set_data(SSL_get_rbio(ssl_.get()),
+                 reinterpret_cast<void*>(static_cast<std::intptr_t>(descriptor_)));
 }
 
 IoResult Tls::handshake() {
+    aim();
     ERR_clear_error();
     errno = 0;
     return result_of(SSL_do_handshake(ssl_.get()), 1);
 }
 
 IoResult Tls::read(std::span<std::byte> buffer) {
+    aim();
     ERR_clear_error();
     errno = 0;
     std::size_t got = 0;
@@ -214,6 +240,7 @@ IoResult Tls::read(std::span<std::byte> buffer) {
 }
 
 IoResult Tls::write(BytesView bytes) {
+    aim();
     ERR_clear_error();
     errno = 0;
     std::size_t written = 0;
@@ -223,6 +250,7 @@ IoResult Tls::write(BytesView bytes) {
 
 void Tls::close_notify() {
     if (ssl_ && SSL_is_init_finished(ssl_.get()) == 1) {
+        aim();
         ERR_clear_error();
         SSL_shutdown(ssl_.get());
         ERR_clear_error();

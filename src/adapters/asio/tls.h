@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+struct bio_st;
 struct ssl_ctx_st;
 struct ssl_st;
 
@@ -31,6 +32,20 @@ CertificateValidity validity_of(const TlsContext& context);
 // What a failed handshake of the server's side says if the client spoke HTTP without TLS.
 inline constexpr std::string_view kPlainHttp = "plain HTTP on a TLS port";
 
+// Reads and writes for all established connections of one loop: each aims it at its own descriptor
+// before it uses it, so that an idle connection has none of its own.
+class TlsPipe {
+  public:
+    TlsPipe();
+
+  private:
+    friend class Tls;
+    struct Free {
+        void operator()(bio_st* bio) const;
+    };
+    std::unique_ptr<bio_st, Free> bio_;
+};
+
 // One TLS connection on a non-blocking descriptor that it does not own. Empty by default.
 class Tls {
   public:
@@ -41,6 +56,8 @@ class Tls {
 
     explicit operator bool() const { return ssl_ != nullptr; }
     IoResult handshake();
+    // After the handshake: uses the pipe of its loop from now on.
+    void share(const TlsPipe& pipe);
     IoResult read(std::span<std::byte> buffer);
     IoResult write(BytesView bytes);
     // Tells the peer that nothing more comes. What does not go out at once is left.
@@ -52,11 +69,13 @@ class Tls {
     struct Free {
         void operator()(ssl_st* ssl) const;
     };
-    explicit Tls(ssl_st* ssl) : ssl_(ssl) {}
+    Tls(const TlsContext& context, int descriptor);
+    void aim() const;
     IoResult result_of(int returned, std::size_t bytes) const;
     std::string describe_failure() const;
 
     std::unique_ptr<ssl_st, Free> ssl_;
+    int descriptor_ = -1;
 };
 
 }  // namespace parley::asio
