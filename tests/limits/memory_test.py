@@ -1,6 +1,7 @@
 """The memory of the server is bounded whatever its peers do, and their neighbours are served meanwhile."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -141,6 +142,41 @@ class SlowReaders(MemoryTest):
             # Each may hold unacked_bytes (4 MiB) of events, and what of them is encoded for its connection (256 KiB and one
             # frame). A server that queued what waits would hold 184 MiB for them.
             self.watch("8 readers that stopped", before, readers * 6 * MIB + 32 * MIB)
+
+
+class IdleSessions(MemoryTest):
+    def test_an_idle_session_over_tls_costs_less_than_17_kb_all_told(self):  # docs/internals/memory.md, "An idle session"
+        folder = tempfile.TemporaryDirectory(prefix="parley-limits-")
+        self.addCleanup(folder.cleanup)
+        certificate, key = make_certificate(folder.name)
+        self.trust = ssl.create_default_context(cafile=certificate)
+        if allow_many_files() < 4000:
+            self.skipTest("needs 4000 open files (ulimit -Hn)")
+        # Nobody is pinged meanwhile: these clients do not answer.
+        self.serve("--tls-cert", certificate, "--tls-key", key, limits__ping_interval='"10m"', limits__hello_timeout='"60s"')
+        few, many = 500, 2500
+        # Once so that the users are known; what a new user costs in the store's tables is not a session's.
+        with contextlib.ExitStack() as known:
+            self.open_idle(known, 0, many)
+        self.server.terminate()
+        self.server.start()
+        with contextlib.ExitStack() as idle:
+            self.open_idle(idle, 0, few)
+            before = self.resident()
+            self.open_idle(idle, few, many)
+            each = (self.resident() - before) / (many - few)
+            asyncio.run(self.neighbours_are_served())
+        print(f"an idle session: {each:.0f} bytes resident, the user's mailbox at hand included", file=sys.stderr)
+        self.assertLess(each, 17_000)
+
+    def open_idle(self, stack, first, end):
+        """A session each for these users; they are all Welcome when this returns."""
+        def open_one(number):
+            return RawClient(self.server, context=self.trust).open(self.server, f"idle{number}", "device")
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            for client in pool.map(open_one, range(first, end)):
+                stack.enter_context(client)
+        self.assertEqual(metric(self.server, "parley_connections"), end)
 
 
 class HalfOpen(MemoryTest):
