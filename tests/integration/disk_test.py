@@ -160,6 +160,7 @@ class SmallDisk(ProgramTest):
         asyncio.run(self.send_from(server, "alice", ["one", "two"]))
         self.fill()
         self.assertEqual(server.end(), 0)
+        self.fill()  # Once more: the engine may have given back what it had reserved for its log.
         self.assertIn("make room", self.refuse(4, "--config", "p.toml", "--data", "data", "--listen", "127.0.0.1:0"))
         self.ballast.unlink()
         server = self.serve("--config", "p.toml")
