@@ -190,9 +190,12 @@ void TableOnRocks::close() {
     if (!database_) {
         return;
     }
-    // The next start then has no log to replay. Without it nothing is lost.
     (void)guarded([&]() -> Result<void> {
-        (void)database_->Flush(::rocksdb::FlushOptions(), families_);
+        // The next start then has no log to replay. Without it nothing is lost; where there is no
+        // room for it the engine may fail an assertion of its own.
+        if (check_room()) {
+            (void)database_->Flush(::rocksdb::FlushOptions(), families_);
+        }
         for (::rocksdb::ColumnFamilyHandle* one : families_) {
             (void)database_->DestroyColumnFamilyHandle(one);
         }
