@@ -66,8 +66,16 @@ class Cli(unittest.TestCase):
         return code, [json.loads(line) for line in output.splitlines()], error
 
     def enrol(self, user):
-        code, _, error = self.run_cli("listen", user, "--timeout", "300ms")
-        self.assertEqual(code, 0, error)
+        # How long it takes to connect is the machine's affair.
+        for _ in range(60):
+            code, _, error = self.run_cli("listen", user, "--timeout", "300ms")
+            self.assertEqual(code, 0, error)
+            shown = subprocess.run(
+                [os.environ["PARLEYD"], "user", "show", self.user(user), "--json", "--data", str(self.folder / "parley-data")],
+                capture_output=True, text=True, timeout=60)
+            if shown.returncode == 0 and json.loads(shown.stdout)["messaging"]:
+                return
+        self.fail(f"{self.user(user)} never connected")
 
     def one_line(self, error, *parts):
         self.assertEqual(len(error.splitlines()), 1, error)
