@@ -26,9 +26,17 @@ elseif(PARLEY_SANITIZE)
     message(FATAL_ERROR "PARLEY_SANITIZE is '${PARLEY_SANITIZE}'; it can be address, thread or fuzzer")
 endif()
 
-# What is shipped has its tables of addresses resolved at the start and read-only from then on.
+# What is shipped stands in the open internet: its tables of addresses are resolved at the start and read-only from then
+# on, and what a mistake would overwrite or overrun ends the process instead of being used.
 if(CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT PARLEY_SANITIZE)
     add_link_options(LINKER:-z,relro LINKER:-z,now)
+    add_compile_definitions(_GLIBCXX_ASSERTIONS)
+    add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection)
+    include(CheckCXXCompilerFlag)
+    check_cxx_compiler_flag(-fcf-protection PARLEY_HAVE_CF_PROTECTION)  # not on every architecture
+    if(PARLEY_HAVE_CF_PROTECTION)
+        add_compile_options(-fcf-protection)
+    endif()
 endif()
 
 # lld links large debug binaries much faster; it is used where it is installed and never needed.
