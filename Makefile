@@ -10,8 +10,7 @@ ARGS ?=
 
 # A coloured "[12/300]" line where somebody watches, the same lines in a log.
 BUILD = cmake --build build/$(1) --parallel $(JOBS) $(if $(2),--target $(2))
-# What the distribution's libraries do is not instrumented, so what the sanitizer would say of it is wrong.
-TSAN = env TSAN_OPTIONS="ignore_noninstrumented_modules=1 $$TSAN_OPTIONS"
+TSAN = env TSAN_OPTIONS="suppressions=$(CURDIR)/tools/tsan.supp $$TSAN_OPTIONS"
 CTEST = ctest --test-dir build/$(1) --output-on-failure --no-label-summary -j $(JOBS)
 
 .DEFAULT_GOAL := help

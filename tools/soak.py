@@ -38,7 +38,9 @@ class Soak:
         self.noise = random.Random(7)
         self.failures = []
         self.fed = 0
-        self.heard = []
+        self.heard = []  # the numbers, as they came
+        self.ids = set()
+        self.may_repeat = set()  # what a listener was shown that was then killed
 
     def fail(self, text):
         print(f"soak: {text}", flush=True)
@@ -99,32 +101,48 @@ class Soak:
                  self.data / "application.json", "--seconds", 10, *workload)
 
     def interrupted(self, command, seconds, input_text=None):
-        """Runs a client and interrupts it; returns the lines it printed."""
+        """Runs a client and interrupts it; returns the lines it printed, and whether it was killed."""
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         timer = threading.Timer(seconds, lambda: process.send_signal(self.noise.choice((signal.SIGINT, signal.SIGKILL))))
         timer.start()
         out, errors = process.communicate(input_text)
         timer.cancel()
         self.judge(" ".join(map(str, command[1:4])), process.returncode, errors, (0, 130, -signal.SIGKILL))
-        return [json.loads(line) for line in out.splitlines() if line.endswith("}")]
+        return [json.loads(line) for line in out.splitlines() if line.endswith("}")], process.returncode == -signal.SIGKILL
 
     def speak(self, number):
         numbers = range(self.fed, self.fed + 50)
-        lines = self.interrupted(self.client("send", "alice", "--to", "bob", "--until", "sent", "-"), self.noise.uniform(3, 12),
+        lines, _ = self.interrupted(self.client("send", "alice", "--to", "bob", "--until", "sent", "-"), self.noise.uniform(3, 12),
                                  "".join(f"{one}\n" for one in numbers))
-        # What was queued is in the outbox; the rest was never taken and is said again.
+        # What was queued is in the outbox; the rest is said again, as a new message, also where a kill kept it from saying so.
         self.fed += sum(line["event"] == "queued" for line in lines)
 
     def listen(self, number):
-        self.heard += [int(line["text"]) for line in self.interrupted(self.client("listen", "bob"), self.noise.uniform(3, 12))
-                       if line["event"] == "incoming"]
+        self.hear(*self.interrupted(self.client("listen", "bob"), self.noise.uniform(3, 12)))
+
+    def hear(self, lines, killed):
+        """Notes what a listener printed. Nothing comes twice, unless the listener was killed before it could note that it had shown it."""
+        shown = [line for line in lines if line["event"] == "incoming"]
+        for line in shown:
+            identity = line["message_id"]
+            if identity in self.ids and identity not in self.may_repeat:
+                self.fail(f"{identity} came twice")
+            self.may_repeat.discard(identity)
+            self.ids.add(identity)
+            if line["text"] != "end":
+                self.heard.append(int(line["text"]))
+        if killed:
+            self.may_repeat.update(line["message_id"] for line in shown)
+        elif shown:
+            self.may_repeat.clear()
 
     def administer(self, number):
         self.server.send_signal(signal.SIGHUP)
         subprocess.run(["curl", "-sf", "-o", "/dev/null", f"http://{self.admin}/metrics"], check=True)
         for arguments in (("user", "list"), ("user", "disable", "carol"), ("session", "list"), ("user", "enable", "carol"),
-                          ("user", "show", "bob"), ("session", "end", "bob"), ("device", "list", "bob"), ("health",)):
-            self.run("parleyd", *arguments, "--data", self.data, expected=(0, 1))
+                          ("user", "show", "bob"), ("device", "list", "bob"), ("health",)):
+            self.run("parleyd", *arguments, "--data", self.data)
+        self.run("parleyd", "session", "end", "bob", "--data", self.data, expected=(0, 1))  # bob may be away just then
         if number % 10 == 0:
             backup = self.folder / f"backup-{number}"
             self.run("parleyd", "backup", backup, "--data", self.data)
@@ -133,11 +151,8 @@ class Soak:
 
     def finish(self):
         self.run("parley", *self.client("send", "alice", "--to", "bob", "end", "--until", "sent")[1:])
-        for line in self.run("parley", *self.client("listen", "bob", "--timeout", "20s")[1:]).stdout.splitlines():
-            event = json.loads(line)
-            if event["event"] == "incoming" and event["text"] != "end":
-                self.heard.append(int(event["text"]))
-        # A client that was killed may have printed an event that it had not yet marked as shown: the same one comes again.
+        rest = self.run("parley", *self.client("listen", "bob", "--timeout", "20s")[1:]).stdout
+        self.hear([json.loads(line) for line in rest.splitlines()], False)
         self.server.send_signal(signal.SIGTERM)
         self.judge("parleyd", self.server.wait(60), (self.folder / "server.log").read_text())
 
@@ -148,14 +163,15 @@ class Soak:
         missing = set(range(self.fed)) - set(once)
         if missing:
             self.fail(f"{len(missing)} of {self.fed} messages did not arrive: {sorted(missing)[:10]}")
-        print(f"soak: {self.fed} messages of the conversation, {len(self.heard)} times heard")
+        print(f"soak: {self.fed} messages of the conversation, {len(self.ids)} arrived, of these {len(self.heard) + 1 - len(self.ids)} shown again after a kill")
 
 
 def main():
     soak = Soak(sys.argv[1], float(sys.argv[2]))
     try:
         soak.start_server()
-        soak.run("parley", *soak.client("listen", "bob", "--timeout", "1s")[1:])
+        for user in ("bob", "carol"):
+            soak.run("parley", *soak.client("listen", user, "--timeout", "2s")[1:])
         soak.until_end(soak.load, soak.speak, soak.listen, soak.administer)
         soak.finish()
         soak.judge_conversation()
