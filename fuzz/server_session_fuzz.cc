@@ -34,11 +34,10 @@ class Sink final : public FrameSink {
 class Player {
   public:
     explicit Player(unsigned char options)
-        : limits_(limits()),
-          session_({options % 2 == 0 ? wire::Encoding::proto : wire::Encoding::json, limits_},
-                   now_),
+        : options_{options % 2 == 0 ? wire::Encoding::proto : wire::Encoding::json, limits()},
+          session_(options_, now_),
           messaging_(options / 2 % 4 != 0),
-          sink_(limits_.frame_bytes) {}
+          sink_(options_.limits.frame_bytes) {}
 
     void play(std::string_view steps) {
         while (!steps.empty()) {
@@ -95,7 +94,7 @@ class Player {
 
     void deliver(unsigned char step) {
         const auto room = session_.room();
-        PARLEY_ASSERT(room.events <= limits_.unacked_events);
+        PARLEY_ASSERT(room.events <= options_.limits.unacked_events);
         if (!welcomed_ || ended_ || !messaging_ || room.events == 0) {
             return;
         }
@@ -128,7 +127,7 @@ class Player {
         }
     }
 
-    Limits limits_;
+    const ServerSessionOptions options_;
     Instant now_{};
     ServerSession session_;
     bool messaging_;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace parley::mailbox {
 namespace {
 
@@ -26,6 +28,14 @@ class LocalWakesTest : public testing::Test {
     std::unique_ptr<Wakes> wakes_ = make_local_wakes();
     std::vector<std::uint64_t> seen_;
 };
+
+// A watch keeps a reference to its mailbox's name, so that nobody may give it one that goes away.
+template <typename Name>
+concept CanBeWatched = requires(Wakes& wakes, Name&& name, io::Loop& loop) {
+    wakes.subscribe(std::forward<Name>(name), loop, Wakes::Watch());
+};
+static_assert(CanBeWatched<const MailboxId&>);
+static_assert(!CanBeWatched<MailboxId>);
 
 TEST_F(LocalWakesTest, TellsEachWatcherInALaterTurnOfItsLoopInOrder) {
     auto first = wakes_->subscribe(kBob, loop_, note());

@@ -49,6 +49,8 @@ class Wakes {
     // after subscribing. `mailbox` outlives the handle: there is one for each session.
     [[nodiscard]] virtual std::unique_ptr<Handle> subscribe(const MailboxId& mailbox,
                                                             io::Loop& loop, Watch watch) = 0;
+    std::unique_ptr<Handle> subscribe(const MailboxId&& mailbox, io::Loop& loop,
+                                      Watch watch) = delete;
     // Any thread; events of one mailbox in order.
     virtual void publish(std::vector<Wake> wakes) = 0;
 };

@@ -36,6 +36,7 @@ class ServerSession {
   public:
     // The options are shared by many sessions and outlive them.
     ServerSession(const ServerSessionOptions& options, Instant now);
+    ServerSession(const ServerSessionOptions&& options, Instant now) = delete;
     ~ServerSession();
 
     // ---- from the connection

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <type_traits>
 
 namespace parley::protocol {
 namespace {
@@ -199,6 +200,10 @@ TEST(Sessions, UnderstandEachOtherUnderAnyInterleaving) {
         ASSERT_LE(pipe.most_inflight, limits.inflight_submissions) << seed;
     }
 }
+
+// A session keeps a reference to its options, so that nobody may give it some that go away.
+static_assert(std::is_constructible_v<ServerSession, const ServerSessionOptions&, Instant>);
+static_assert(!std::is_constructible_v<ServerSession, ServerSessionOptions, Instant>);
 
 // Frames that no honest peer sends end a session, whatever came before, and never more than that.
 TEST(Sessions, EndOnceOnBentFrames) {
