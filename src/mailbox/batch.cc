@@ -87,8 +87,7 @@ void Batch::look_up_keys(std::span<Candidate> candidates) {
             continue;
         }
         candidate.key = append_key(state->key, candidate.append->key);
-        // A mailbox without a record has no keys either.
-        if (state->recorded) {
+        if (state->recorded && state->record.has_mailbox()) {
             wanted.push_back(&candidate);
             keys.push_back(candidate.key);
         }

@@ -263,10 +263,23 @@ TEST_F(LogStoreTest, ErasesAUserWhoseLastEventCannotBeRead) {
     const Appended event = call_.append(incoming("bob", "k"));
     world_.restart();
     const MailboxKey bob = mailbox_key(mailbox_of("bob"));
-    world_.table().damage(Space::events, event_key(bob, event.sequence.value()));
+    const auto damage = [&] {
+        world_.table().damage(Space::events, event_key(bob, event.sequence.value()));
+        world_.table().damage(Space::keys, append_key(bob, incoming("bob", "k").key));
+    };
+    damage();
     EXPECT_TRUE(call_.erase("bob"));
     EXPECT_FALSE(call_.user("bob").exists);
     EXPECT_TRUE(call_.devices("bob").empty());
+    // Nor do those wait who write to somebody whom they do not know to be gone (R13).
+    const std::size_t noted = world_.logged("store.unreadable");
+    world_.restart();
+    damage();
+    EXPECT_EQ(call_.append(incoming("bob", "later")).outcome, Outcome::no_user);
+    EXPECT_EQ(call_.append(incoming("bob", "k")).outcome, Outcome::no_user);
+    EXPECT_EQ(world_.logged("store.unreadable"), noted);
+    EXPECT_FALSE(call_.erase("bob"));
+    // The damage is in the way of a mailbox that begins anew, until a restore.
     world_.table().repair();
     call_.enroll("bob", "phone");
     EXPECT_TRUE(call_.contents("bob").empty());

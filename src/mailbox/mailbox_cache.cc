@@ -16,8 +16,7 @@ Result<MailboxState> load_state(Table& table, const MailboxId& id,
     state.key = mailbox_key(id);
     if (value) {
         PARLEY_TRY(state.record, decode_user(*value));
-        PARLEY_TRY(const auto last, last_event(table, state.key));
-        PARLEY_TRY(state.position, position_of(state.record, last, expired));
+        PARLEY_TRY(state.position, position_of(table, state.key, state.record, expired));
         state.recorded = true;
     }
     return state;

@@ -124,6 +124,9 @@ Result<std::vector<Entry>> MemoryTable::scan(Space space, const ScanOptions& opt
     if (!entries.empty()) {
         const auto [first, last] = std::minmax(entries.front().key, entries.back().key);
         PARLEY_CHECK(check_damage(space, first, last));
+    } else {
+        // An engine passes over what was deleted, too.
+        PARLEY_CHECK(check_damage(space, options.from, options.to));
     }
     return entries;
 }

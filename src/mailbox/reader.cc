@@ -83,16 +83,20 @@ Result<bool> take_events(StoreShared& shared, const std::vector<Entry>& entries,
 
 }  // namespace
 
-Result<Position> position_of(const UserRecord& record, const std::optional<Entry>& last_event,
+Result<Position> position_of(Table& table, const MailboxKey& mailbox, const UserRecord& record,
                              WallTime expired) {
     Position position;
+    std::optional<Entry> newest;
+    if (record.has_mailbox()) {
+        PARLEY_TRY(newest, last_event(table, mailbox));
+    }
     // Counted from where the mark was, so that what is pending starts at nothing when all events
     // are gone.
     position.incoming_after = record.mark_incoming;
     bool live = false;
-    if (last_event) {
-        PARLEY_TRY(position.last, sequence_of(last_event->key));
-        PARLEY_TRY(const EventRecord event, decode_event(last_event->value));
+    if (newest) {
+        PARLEY_TRY(position.last, sequence_of(newest->key));
+        PARLEY_TRY(const EventRecord event, decode_event(newest->value));
         position.newest = event.at;
         position.incoming_after = std::max(position.incoming_after, event.incoming_after());
         position.bytes_after = event.bytes_after();
@@ -209,8 +213,8 @@ Result<Head> read_head(StoreShared& shared, const MailboxId& id) {
     if (!record) {
         return head;
     }
-    PARLEY_TRY(const auto last, last_event(shared.table, mailbox_key(id)));
-    PARLEY_TRY(const Position position, position_of(*record, last, expired));
+    PARLEY_TRY(const Position position,
+               position_of(shared.table, mailbox_key(id), *record, expired));
     head.newest.sequence = Sequence(position.last);
     // The record may be of before the events: it was read first.
     head.mark = Sequence(std::min(record->mark, position.last));

@@ -19,8 +19,8 @@ struct Position {
 // Derives it from the record and the last event that is still there. As long as that one cannot
 // have expired it is the newest ever; otherwise newer ones may be gone, and the ceiling of the
 // record takes its place: at or above all that was shown, and the writer goes on above it by the
-// same rule.
-Result<Position> position_of(const UserRecord& record, const std::optional<Entry>& last_event,
+// same rule. Where the record says that there are no events none is looked for.
+Result<Position> position_of(Table& table, const MailboxKey& mailbox, const UserRecord& record,
                              WallTime expired);
 
 // What lies at each key. One lookup for all; where that fails, one for each, and what still cannot

@@ -74,6 +74,10 @@ struct UserRecord {
     std::uint64_t mark = 0;     // the receipt mark
     std::uint64_t mark_incoming = 0;  // bytes of `incoming` up to a sequence not above the mark
 
+    // Otherwise it has no events and no append keys: none yet, or an erase took them. What is left
+    // of those in a damaged file must stop nobody, so they are not looked for.
+    bool has_mailbox() const { return exists || held; }
+
     friend bool operator==(const UserRecord&, const UserRecord&) = default;
 };
 Bytes encode(const UserRecord& record);
