@@ -8,6 +8,7 @@
 #include "mailbox/verifier.h"
 #include "process.h"
 #include "stderr_log.h"
+#include "verify_report.h"
 #include "wire/stored_event.h"
 #include "words.h"
 
@@ -17,62 +18,24 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
-#include <regex>
-#include <set>
 
 namespace parley::parleyd {
 namespace {
 
-constexpr std::uint64_t kMostLines = 1000;
 constexpr auto kProgressEvery = std::chrono::seconds(5);
 
-// Findings go to standard output as they are met, so that a machine or a person can work through
-// them; how far it is to standard error.
-//
-// A damaged place in a file is one finding, however many mailboxes have something there: these
-// are named after it and not counted.
-class Report {
+// How far it is goes to standard error, so that standard output has the findings alone.
+class Progress {
   public:
-    void find(const std::string& where, const std::string& what) {
-        const std::string place = place_in(where + ": " + what);
-        if (place.empty() || places_.insert(place).second) {
-            ++findings_;
-            say(where + ": " + what);
-        } else if (what.find(place.substr(0, place.find(' '))) != std::string::npos) {
-            say(where + ": cannot be read because of that (" + place + ")");
-        }
-    }
-    void progress(const std::string& how_far) {
+    void tell(const std::string& how_far) {
         const auto now = std::chrono::steady_clock::now();
         if (now >= next_) {
             next_ = now + kProgressEvery;
             std::fprintf(stderr, "parleyd: verify: %s\n", how_far.c_str());
         }
     }
-    std::uint64_t findings() const { return findings_; }
 
   private:
-    void say(const std::string& line) {
-        if (++lines_ <= kMostLines) {
-            std::puts(line.c_str());
-        } else if (lines_ == kMostLines + 1) {
-            std::puts("more is wrong; only counted from here on");
-        }
-    }
-    // "000017.sst offset 4096", or the file alone, of the words of the engine and of its log's
-    // reader; empty: they name no file.
-    static std::string place_in(const std::string& text) {
-        static const std::regex kPlace(R"((\d+\.(?:sst|log))(?:.*?(?:offset|at byte) (\d+))?)");
-        std::smatch found;
-        if (!std::regex_search(text, found, kPlace)) {
-            return "";
-        }
-        return found[2].matched ? found[1].str() + " offset " + found[2].str() : found[1].str();
-    }
-
-    std::uint64_t findings_ = 0;
-    std::uint64_t lines_ = 0;
-    std::set<std::string> places_;
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kProgressEvery;
 };
 
@@ -82,21 +45,22 @@ Result<void> check_event(const mailbox::StoredEvent& event) {
     return rendered ? Result<void>() : unexpected(rendered.error());
 }
 
-mailbox::VerifyCounts verify_records(mailbox::Table& table, Report& report) {
+mailbox::VerifyCounts verify_records(mailbox::Table& table, VerifyReport& report,
+                                     Progress& progress) {
     mailbox::VerifyHooks hooks;
     hooks.finding = [&](const std::string& where, const std::string& what) {
         report.find(where, what);
     };
     hooks.progress = [&](const mailbox::VerifyCounts& counts) {
-        report.progress(counted(counts.users, "user") + ", " + counted(counts.events, "event") +
-                        " read");
+        progress.tell(counted(counts.users, "user") + ", " + counted(counts.events, "event") +
+                      " read");
     };
     hooks.check_event = check_event;
     return mailbox::verify(table, hooks);
 }
 
 // A folder with a manifest is a backup: what it says of its files comes first.
-void verify_backup(const std::string& folder, Report& report) {
+void verify_backup(const std::string& folder, VerifyReport& report) {
     std::error_code ignored;
     if (!std::filesystem::exists(folder + "/" + kManifestFile, ignored)) {
         return;
@@ -106,7 +70,7 @@ void verify_backup(const std::string& folder, Report& report) {
         return report.find(folder, manifest.error().description);
     }
     check_backup(folder, *manifest, [&](const std::string& file, const std::string& what) {
-        report.find(file, what);
+        report.find_in_file(file, what);
     });
 }
 
@@ -148,20 +112,21 @@ int verify(const CommandInput& input) {
         }
         held = std::move(*taken);
     }
-    Report report;
+    VerifyReport report([](const std::string& line) { std::puts(line.c_str()); });
+    Progress progress;
     verify_backup(folder, report);
     StderrLog sink(LogLevel::warn, input.settings.log_format);
     const auto table = rocksdb::RocksTable::open_to_read(store, Logger(sink));
     const auto files = rocksdb::check_files(
         store, table ? (*table)->files() : std::vector<std::string>(),
-        [&](const std::string& file, const std::string& what) { report.find(file, what); },
+        [&](const std::string& file, const std::string& what) { report.find_in_file(file, what); },
         [&](const rocksdb::FilesChecked& checked) {
-            report.progress(counted(checked.files, "file") + ", " +
-                            std::to_string(checked.bytes >> 20) + " MiB read");
+            progress.tell(counted(checked.files, "file") + ", " +
+                          std::to_string(checked.bytes >> 20) + " MiB read");
         });
     mailbox::VerifyCounts counts;
     if (table) {
-        counts = verify_records(**table, report);
+        counts = verify_records(**table, report, progress);
     } else {
         report.find(store, table.error().description);
     }
