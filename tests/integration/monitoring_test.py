@@ -93,6 +93,22 @@ class Metrics(ProgramTest):
         self.assertEqual(headings, alerts)
         self.assertEqual(re.findall(r"alerts.md#(\w+)", rules), [name.lower() for name in alerts])
 
+    def test_every_warning_and_error_of_the_log_is_in_the_manual(self):
+        root = DEPLOY.parent
+        page = (root / "docs" / "operations" / "errors.md").read_text()
+        table = page[page.index("## Lines of the log"):]
+        told = {name for row in re.findall(r"(?m)^\| (`.*?`) \|", table) for name in re.findall(r"`([^`]+)`", row)}
+        # These write into no server's log.
+        others = [root / "src" / name for name in ("client", "sdk", "sim", "adapters/sqlite")]
+        sources = [path.read_text() for folder in ("src", "apps/parleyd") for path in (root / folder).rglob("*.cc")
+                   if not path.name.endswith("_test.cc") and not any(other in path.parents for other in others)]
+        # Two of the listener go through one that counts them, two of the log itself name their level.
+        call = re.compile(r'(?:(?:\.|->)(?:warn|error|tell)\([^;"]*?|LogLevel::(?:warn|error), )"([a-z_]+\.[a-z_]+)"')
+        lines = {name for text in sources for name in call.findall(text)}
+        self.assertGreater(len(lines), 25)
+        self.assertLessEqual({"listener.accept_failed", "log.lost", "session.events_stopped", "store.write_failed"}, lines)
+        self.assertEqual(sorted(lines - told), [])
+
     def test_every_alert_leads_to_its_section_where_the_package_puts_the_manual(self):
         rules = (DEPLOY / "prometheus" / "parley.rules.yml").read_text()
         sections = {heading.lower() for heading in re.findall(r"(?m)^## (\w+)$", (DEPLOY.parent / "docs" / "operations" / "alerts.md").read_text())}
