@@ -54,30 +54,19 @@ foreach(component parleyd parley)
     parley_package_compressed(${component} ${doc} ${made}/${component}.changelog changelog.Debian)
     parley_package_files(${component} ${doc} ${debian}/copyright)
     parley_package_compressed(${component} ${doc} ${PROJECT_SOURCE_DIR}/CHANGELOG.md changelog)
-    parley_package_files(${component} ${doc} ${PROJECT_SOURCE_DIR}/docs/cli.md)
 endforeach()
 parley_package_compressed(parleyd share/man/man8 ${deploy}/man/parleyd.8 parleyd.8)
 parley_package_compressed(parley share/man/man1 ${deploy}/man/parley.1 parley.1)
-# The manual, and beside it what it links to: there the links are other ones.
-file(GLOB pages RELATIVE ${PROJECT_SOURCE_DIR}/docs/operations CONFIGURE_DEPENDS
-    ${PROJECT_SOURCE_DIR}/docs/operations/*.md)
-foreach(page ${pages})
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-        ${PROJECT_SOURCE_DIR}/docs/operations/${page})
-    file(READ ${PROJECT_SOURCE_DIR}/docs/operations/${page} text)
-    string(REPLACE "../../deploy/" "../examples/" text "${text}")
-    string(REPLACE "../../spec/" "../spec/" text "${text}")
-    file(WRITE ${made}/operations/${page} "${text}")
+# The manual, written anew when one of its parts changes.
+include(ParleyManual)
+file(GLOB_RECURSE parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.md ${PROJECT_SOURCE_DIR}/spec/*.md
+    ${PROJECT_SOURCE_DIR}/proto/*.proto ${deploy}/*)
+set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${parts})
+parley_manual(${made}/manual)
+foreach(component parleyd parley)
+    install(DIRECTORY ${made}/manual/${${component}_package} DESTINATION share/doc
+        COMPONENT ${component} EXCLUDE_FROM_ALL)
 endforeach()
-install(DIRECTORY ${made}/operations DESTINATION share/doc/parleyd
-    COMPONENT parleyd EXCLUDE_FROM_ALL)
-foreach(page backup.md semantics.md storage.md wire.md)
-    parley_package_files(parleyd share/doc/parleyd/spec ${PROJECT_SOURCE_DIR}/spec/${page})
-endforeach()
-parley_package_files(parleyd share/doc/parleyd/guide ${PROJECT_SOURCE_DIR}/docs/guide/tokens.md)
-parley_package_files(parleyd share/doc/parleyd/internals ${PROJECT_SOURCE_DIR}/docs/internals/memory.md)
-install(DIRECTORY ${deploy}/ DESTINATION share/doc/parleyd/examples COMPONENT parleyd EXCLUDE_FROM_ALL
-    PATTERN debian EXCLUDE PATTERN man EXCLUDE PATTERN systemd EXCLUDE)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME parley)
@@ -104,6 +93,7 @@ set(CPACK_DEBIAN_PARLEYD_DESCRIPTION "instant-messaging server
  one data folder.")
 set(CPACK_DEBIAN_PARLEY_PACKAGE_NAME parley-cli)
 set(CPACK_DEBIAN_PARLEY_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PARLEY_PACKAGE_SUGGESTS parleyd)  # links of its manual
 set(CPACK_DEBIAN_PARLEY_DESCRIPTION "command line client of the Parley instant-messaging server
  Sends and receives messages from a shell, and signs tokens to try a server
  out.")
