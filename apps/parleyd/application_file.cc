@@ -6,11 +6,13 @@
 #include "files.h"
 #include "parley/error.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace parley::parleyd {
 namespace {
@@ -45,6 +47,10 @@ bool is_secret(const std::string& text) {
 
 Result<server::Application> read_application(const std::string& path,
                                              std::string_view issuer_prefix) {
+    // Opening a pipe would wait for whoever writes into it.
+    if (struct stat found{}; ::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+        return malformed(path, "is no regular file");
+    }
     PARLEY_TRY(const std::string text, read_file(path, kLargestFile));
     const auto json = nlohmann::json::parse(text, nullptr, false);
     if (json.is_discarded() || !json.is_object()) {
@@ -97,7 +103,7 @@ Result<void> write_application(const std::string& path, std::string_view issuer_
 Result<server::Application> load_or_make_application(const std::string& path,
                                                      std::string_view issuer_prefix,
                                                      io::Entropy& entropy) {
-    if (::access(path.c_str(), F_OK) != 0) {
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
         PARLEY_CHECK(write_application(
             path, issuer_prefix,
             {ApplicationKey(make_application_key(entropy)), {make_application_secret(entropy)}}));

@@ -46,27 +46,42 @@ ApplicationFiles::ApplicationFiles(std::string folder, std::string issuer_prefix
     : folder_(std::move(folder)), issuer_prefix_(std::move(issuer_prefix)), entropy_(entropy) {}
 
 Result<void> ApplicationFiles::reload() {
-    std::map<ApplicationKey, Entry> entries;
+    PARLEY_TRY(entries_, read());
+    return {};
+}
+
+Result<ApplicationFiles::Entries> ApplicationFiles::read() const {
+    Entries entries;
+    PARLEY_CHECK(read_first(entries));
+    PARLEY_CHECK(read_further(entries));
+    return entries;
+}
+
+Result<void> ApplicationFiles::read_first(Entries& entries) const {
     const std::string first = DataFolder::application_file_in(folder_);
-    PARLEY_TRY(auto made, read_application(first, issuer_prefix_));
-    ApplicationKey key = made.key;
-    entries.emplace(key, Entry{std::move(made), first, true});
+    PARLEY_TRY(auto read, read_application(first, issuer_prefix_));
+    const ApplicationKey key = read.key;
+    entries.emplace(key, Entry{std::move(read), first, true});
+    return {};
+}
+
+Result<void> ApplicationFiles::read_further(Entries& entries) const {
     PARLEY_TRY(const auto files, files_in(DataFolder::applications_in(folder_)));
     for (const std::string& file : files) {
         PARLEY_TRY(auto read, read_application(file, issuer_prefix_));
-        key = read.key;
+        const ApplicationKey key = read.key;
         if (std::filesystem::path(file).stem().string() != key.value()) {
             return unexpected(make_error(ErrorCode::invalid_argument,
                                          file + ": is of the application " + key.value() +
                                              "; name it " + key.value() + std::string(kSuffix)));
         }
         if (!entries.emplace(key, Entry{std::move(read), file, false}).second) {
-            return unexpected(make_error(
-                ErrorCode::invalid_argument,
-                file + ": is of the same application as " + first + "; remove one of the two"));
+            return unexpected(make_error(ErrorCode::invalid_argument,
+                                         file + ": is of the same application as " +
+                                             DataFolder::application_file_in(folder_) +
+                                             "; remove one of the two"));
         }
     }
-    entries_ = std::move(entries);
     return {};
 }
 
@@ -136,6 +151,7 @@ Result<ApplicationFiles::Entry> ApplicationFiles::drop_previous(const Applicatio
 }
 
 Result<void> ApplicationFiles::remove(const ApplicationKey& key) {
+    ++changes_;
     PARLEY_CHECK(remove_file(entries_.at(key).file));
     entries_.erase(key);
     return {};
@@ -153,6 +169,7 @@ Result<ApplicationFiles::Entry> ApplicationFiles::read_again(const ApplicationKe
 }
 
 Result<ApplicationFiles::Entry> ApplicationFiles::write(Entry entry) {
+    ++changes_;
     PARLEY_CHECK(write_application(entry.file, issuer_prefix_, entry.application));
     return entries_.insert_or_assign(entry.application.key, std::move(entry)).first->second;
 }

@@ -4,10 +4,12 @@
 #include "parley/result.h"
 #include "server/node.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace parley::parleyd {
@@ -19,7 +21,7 @@ namespace parley::parleyd {
 //   DIR/applications/KEY.json    further ones
 //
 // The files are the truth: a change is durable before it is told, and one made by hand counts after
-// reload(). Held by whoever holds the data folder; one loop.
+// reload(). Held by whoever holds the data folder; one loop, but for read().
 //
 // Errors (invalid_argument) name the file, what was found and what to do.
 class ApplicationFiles {
@@ -32,11 +34,19 @@ class ApplicationFiles {
         bool has_previous() const { return application.secrets.size() > 1; }
     };
 
+    using Entries = std::map<ApplicationKey, Entry>;
+
     // `entropy` outlives this. Nothing is read before reload().
     ApplicationFiles(std::string folder, std::string issuer_prefix, io::Entropy& entropy);
 
     // Reads all files. On an error what was known before stays.
     Result<void> reload();
+    // The same in two steps, for files that may be slow: read() on any thread, then take() of what
+    // it read. Where changes() is another number by then, what was read is not to be trusted: a
+    // change of ours came in between.
+    Result<Entries> read() const;
+    std::uint64_t changes() const { return changes_; }
+    void take(Entries read) { entries_ = std::move(read); }
 
     // The first one first, then by key.
     std::vector<Entry> entries() const;
@@ -57,12 +67,15 @@ class ApplicationFiles {
   private:
     // What the file says now: a secret that was put there by hand is not lost by a change of ours.
     Result<Entry> read_again(const ApplicationKey& key) const;
+    Result<void> read_first(Entries& entries) const;
+    Result<void> read_further(Entries& entries) const;
     Result<Entry> write(Entry entry);
 
     const std::string folder_;
     const std::string issuer_prefix_;
     io::Entropy& entropy_;
-    std::map<ApplicationKey, Entry> entries_;
+    Entries entries_;
+    std::uint64_t changes_ = 0;  // of the files, by this object
 };
 
 }  // namespace parley::parleyd

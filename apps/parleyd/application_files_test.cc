@@ -192,5 +192,23 @@ TEST_F(ApplicationFolder, AFolderThatCannotBeWrittenIsAnErrorAndNothingChanges) 
     EXPECT_EQ(files_.find(ApplicationKey("a"))->application.secrets, before);
 }
 
+TEST_F(ApplicationFolder, WhoReadBeforeAChangeCanTellAndReadAgain) {
+    const auto is_counted = [&](auto change) {
+        const std::uint64_t before = files_.changes();
+        return change() && files_.changes() != before;
+    };
+    const ApplicationKey key("new");
+    EXPECT_TRUE(is_counted([&] { return files_.create("new").has_value(); }));
+    EXPECT_TRUE(is_counted([&] { return files_.rotate(key).has_value(); }));
+    EXPECT_TRUE(is_counted([&] { return files_.drop_previous(key).has_value(); }));
+    auto read = files_.read();
+    ASSERT_TRUE(read);
+    EXPECT_FALSE(is_counted([&] { return files_.reload().has_value(); }));
+    EXPECT_TRUE(is_counted([&] { return files_.remove(key).has_value(); }));
+    EXPECT_EQ(keys(), std::vector<std::string>{first().value()});
+    files_.take(std::move(*read));
+    EXPECT_EQ(keys(), (std::vector<std::string>{first().value(), "new"}));
+}
+
 }  // namespace
 }  // namespace parley::parleyd

@@ -299,18 +299,37 @@ std::vector<io::Loop*> Server::loops() const {
 }
 
 void Server::reload_applications(UniqueFunction<void(bool)> done) {
-    loops_.front()->post([this, done = std::move(done)]() mutable {
-        if (const auto reloaded = applications_->reload(); !reloaded) {
-            log_.warn("applications.not_reloaded", {{"problem", reloaded.error().description}});
-            return done(false);
-        }
-        node_->set_applications(
-            applications_->applications(), [this, done = std::move(done)]() mutable {
-                log_.info("applications.reloaded",
-                          {{"count", std::uint64_t{applications_->entries().size()}}});
-                done(true);
+    loops_.front()->post(
+        [this, done = std::move(done)]() mutable { read_applications(std::move(done)); });
+}
+
+// A disk that is slow must not hold up the sessions of a loop.
+void Server::read_applications(UniqueFunction<void(bool)> done) {
+    background_->post([this, changes = applications_->changes(), done = std::move(done)]() mutable {
+        loops_.front()->post(
+            [this, changes, read = applications_->read(), done = std::move(done)]() mutable {
+                take_applications(std::move(read), changes, std::move(done));
             });
     });
+}
+
+void Server::take_applications(Result<ApplicationFiles::Entries> read, std::uint64_t changes,
+                               UniqueFunction<void(bool)> done) {
+    // What administration changed meanwhile may not have been read, or only half of it.
+    if (applications_->changes() != changes) {
+        return read_applications(std::move(done));
+    }
+    if (!read) {
+        log_.warn("applications.not_reloaded", {{"problem", read.error().description}});
+        return done(false);
+    }
+    applications_->take(std::move(*read));
+    node_->set_applications(
+        applications_->applications(), [this, done = std::move(done)]() mutable {
+            log_.info("applications.reloaded",
+                      {{"count", std::uint64_t{applications_->entries().size()}}});
+            done(true);
+        });
 }
 
 Address Server::listening() const {

@@ -53,8 +53,8 @@ class Server {
 
     // Every loop that serves. After open(); they live as long as the server.
     std::vector<io::Loop*> loops() const;
-    // Reads the files of the applications again, soon; the log says what came of it. `done` hears
-    // whether they count now, on the first loop. After run().
+    // Reads the files of the applications again, soon and on no loop that serves; the log says what
+    // came of it. `done` hears whether they count now, on the first loop. After run().
     void reload_applications(UniqueFunction<void(bool)> done);
 
     // With the real ports. After open().
@@ -73,6 +73,10 @@ class Server {
     std::vector<ApplicationKey> application_keys() const;
     std::uint32_t connection_limit() const;
     void warn_of_certificate();
+    // On the first loop.
+    void read_applications(UniqueFunction<void(bool)> done);
+    void take_applications(Result<ApplicationFiles::Entries> read, std::uint64_t changes,
+                           UniqueFunction<void(bool)> done);
     void stop();
 
     const Settings settings_;

@@ -1,5 +1,6 @@
 """What parleyd tells the supervisor that started it (sd_notify(3)), heard by a socket that plays systemd."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -42,6 +43,30 @@ class Systemd:
             pass
 
 
+class SlowFile:
+    """A file that nobody else can open before the end: whoever tries waits for the one who has a lease (fcntl(2))."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        # The kernel says by it that somebody waits.
+        self.handler = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        self.file = open(self.path, "r+")
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        return self
+
+    def wait_until_opened(self):
+        deadline = time.monotonic() + SECONDS
+        while fcntl.fcntl(self.file, fcntl.F_GETLEASE) == fcntl.F_WRLCK:
+            assert time.monotonic() < deadline, "nobody opens the file"
+            time.sleep(0.01)
+
+    def __exit__(self, *_):
+        self.file.close()
+        signal.signal(signal.SIGIO, self.handler)
+
+
 class Notify(ProgramTest):
     def systemd(self, address=None):
         systemd = Systemd(address or self.folder / "notify")
@@ -63,23 +88,25 @@ class Notify(ProgramTest):
         self.assertEqual(server.wait(), 0)
         self.assertNotIn("supervisor.not_told", server.errors())
 
-    def test_a_reload_is_over_when_the_files_of_the_applications_are_read(self):
+    def test_a_reload_is_over_when_the_files_of_the_applications_are_read_and_holds_nobody_up(self):
         systemd = self.systemd()
-        server = self.serve(environment={"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1000000"})
+        server = self.serve("--threads", "1", environment={"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1000000"})
         systemd.next("WATCHDOG")
         folder = self.data / "applications"
         folder.mkdir(mode=0o700)
-        # One that can be read when the test says so.
-        os.mkfifo(folder / "slow.json", 0o600)
-        server.process.send_signal(signal.SIGHUP)
-        self.assertIn("RELOADING", systemd.next("WATCHDOG"))
-        # The main thread goes on, and has not said that all is done.
-        self.assertEqual(list(systemd.next()), ["WATCHDOG"])
         (folder / "slow.json").write_text(json.dumps(
             {**server.application, "applicationKey": "slow", "issuer": "//rtc.sinch.com/applications/slow"}))
+        with SlowFile(folder / "slow.json") as slow:
+            server.process.send_signal(signal.SIGHUP)
+            slow.wait_until_opened()
+            # The loop of the sessions answers, and what it is asked to change meanwhile is not undone by what was read.
+            self.assertEqual(server.control("/v1/applications?key=new", "POST")[0], 200)
+            # The main thread goes on, and has not said that all is done.
+            self.assertIn("RELOADING", systemd.next("WATCHDOG"))
+            self.assertEqual(list(systemd.next()), ["WATCHDOG"])
         self.assertEqual(systemd.next("WATCHDOG")["READY"], "1")
-        self.assertEqual(json.loads(server.control("/v1/applications")[1])["applications"][1]["application"], "slow")
-        (folder / "slow.json").unlink()
+        applications = [one["application"] for one in json.loads(server.control("/v1/applications")[1])["applications"]]
+        self.assertEqual(applications[1:], ["new", "slow"])
         self.assertEqual(server.end(), 0)
 
     def test_nothing_is_ready_that_does_not_start(self):
