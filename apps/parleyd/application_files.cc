@@ -5,6 +5,8 @@
 #include "data_folder.h"
 #include "files.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -55,6 +57,14 @@ Result<ApplicationFiles::Entries> ApplicationFiles::read() const {
     PARLEY_CHECK(read_first(entries));
     PARLEY_CHECK(read_further(entries));
     return entries;
+}
+
+Result<void> ApplicationFiles::check() const {
+    Entries entries;
+    if (::access(DataFolder::application_file_in(folder_).c_str(), F_OK) == 0 || errno != ENOENT) {
+        PARLEY_CHECK(read_first(entries));
+    }
+    return read_further(entries);
 }
 
 Result<void> ApplicationFiles::read_first(Entries& entries) const {

@@ -47,6 +47,8 @@ class ApplicationFiles {
     Result<Entries> read() const;
     std::uint64_t changes() const { return changes_; }
     void take(Entries read) { entries_ = std::move(read); }
+    // What is wrong with the files for a start, which makes the first one where there is none.
+    Result<void> check() const;
 
     // The first one first, then by key.
     std::vector<Entry> entries() const;

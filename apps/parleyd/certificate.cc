@@ -18,6 +18,22 @@ std::string date(WallTime time) {
 
 }  // namespace
 
+Result<std::shared_ptr<asio::TlsServer>> load_tls(const Settings& settings,
+                                                  const std::map<std::string, std::string>& where) {
+    auto loaded = asio::TlsServer::load(settings.tls_cert, settings.tls_key);
+    if (!loaded) {
+        return unexpected(tls_error(settings, where, loaded.error()));
+    }
+    return loaded;
+}
+
+Error tls_error(const Settings& settings, const std::map<std::string, std::string>& where,
+                const Error& error) {
+    const bool is_of_key = error.description.starts_with(settings.tls_key + ": ");
+    return make_error(error.code, name_of_key(is_of_key ? "tls.key" : "tls.cert", where) + ": " +
+                                      error.description);
+}
+
 bool is_valid_at(const asio::CertificateValidity& validity, WallTime now) {
     return validity.from <= now && now < validity.until;
 }

@@ -1,11 +1,22 @@
 #pragma once
 
 #include "adapters/asio/tls_server.h"
+#include "settings.h"
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace parley::parleyd {
+
+// The certificate and key of the settings, which name both. Errors name the key that is wrong and
+// where it was given, as `where` has it.
+Result<std::shared_ptr<asio::TlsServer>> load_tls(const Settings& settings,
+                                                  const std::map<std::string, std::string>& where);
+// The same words for an error of TlsServer::reload().
+Error tls_error(const Settings& settings, const std::map<std::string, std::string>& where,
+                const Error& error);
 
 // Whether clients take it at this time.
 bool is_valid_at(const asio::CertificateValidity& validity, WallTime now);

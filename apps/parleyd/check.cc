@@ -1,17 +1,50 @@
 #include "check.h"
 
-#include "adapters/asio/addresses.h"
 #include "adapters/asio/entropy.h"
-#include "adapters/asio/tls_server.h"
+#include "adapters/asio/listening_socket.h"
 #include "application_files.h"
 #include "certificate.h"
 #include "data_folder.h"
+#include "files.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
 #include <filesystem>
-#include <system_error>
+#include <optional>
 
 namespace parley::parleyd {
 namespace {
+
+// From errno.
+std::string reason(std::string_view what, const std::string& path) {
+    const bool is_forbidden = errno == EACCES || errno == EPERM;
+    return file_error(what, path).description +
+           (is_forbidden ? "; give it to the user that the server runs as, and check as that user"
+                         : "; name another data folder, or mend this one");
+}
+
+// Why a start could not make the folder, which is not there. Only trying tells: a folder of another
+// name is made where the first one would be, and is gone again.
+std::optional<std::string> cannot_make(const std::string& folder) {
+    std::filesystem::path above = folder;
+    struct stat found{};
+    while (::lstat(above.c_str(), &found) != 0 && errno == ENOENT && above.has_relative_path()) {
+        above = above.parent_path();
+        above = above.empty() ? "." : above;
+    }
+    if (::stat(above.c_str(), &found) != 0 || !S_ISDIR(found.st_mode)) {
+        return above.string() + " is no folder; name the data folder";
+    }
+    std::string trial = (above / ".parleyd-check-XXXXXX").string();
+    if (::mkdtemp(trial.data()) == nullptr) {
+        return reason("no folder can be made in " + above.string(), folder);
+    }
+    ::rmdir(trial.c_str());
+    return std::nullopt;
+}
 
 class Look {
   public:
@@ -37,9 +70,8 @@ class Look {
     }
 
     void host(std::string_view key, const Address& address) {
-        const auto found = asio::resolve_now(address.host, address.port, true);
-        if (!found) {
-            mistake(key, found.error().description +
+        if (const auto can = asio::can_listen(address.host); !can) {
+            mistake(key, can.error().description +
                              "; write an address of this machine, or a name that it has");
         }
     }
@@ -48,11 +80,10 @@ class Look {
         if (settings().tls_cert.empty()) {
             return;
         }
-        const auto tls = asio::TlsServer::load(settings().tls_cert, settings().tls_key);
+        const auto tls = load_tls(settings(), loaded_.where);
         if (!tls) {
-            const std::string& what = tls.error().description;
-            return mistake(what.starts_with(settings().tls_key + ": ") ? "tls.key" : "tls.cert",
-                           what);
+            findings_.mistakes.push_back(tls.error().description);
+            return;
         }
         const asio::CertificateValidity validity = (*tls)->validity();
         const auto warning = certificate_warning(settings().tls_cert, validity, now_);
@@ -64,21 +95,40 @@ class Look {
     }
 
     void data() {
-        std::error_code ignored;
         const std::string& folder = settings().data;
-        if (!std::filesystem::exists(folder, ignored)) {
-            return;
+        struct stat found{};
+        if (::stat(folder.c_str(), &found) == 0) {
+            if (!S_ISDIR(found.st_mode)) {
+                return mistake("data", folder + " is no folder; name the data folder");
+            }
+            return data_in(folder);
         }
-        if (!std::filesystem::is_directory(folder, ignored)) {
-            return mistake("data", folder + " is no folder; name the data folder");
+        if (errno != ENOENT) {
+            return mistake("data", reason("cannot be looked into", folder));
         }
-        if (!std::filesystem::exists(DataFolder::application_file_in(folder), ignored)) {
-            return;
+        if (const auto cannot = cannot_make(folder)) {
+            mistake("data", *cannot);
+        }
+    }
+
+    // Whatever would end a start before it opens the store.
+    void data_in(const std::string& folder) {
+        if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
+            return mistake("data", reason("cannot be read and written", folder));
+        }
+        for (const std::string& inner :
+             {DataFolder::lock_in(folder), DataFolder::store_in(folder)}) {
+            if (::access(inner.c_str(), R_OK | W_OK) != 0 && errno != ENOENT) {
+                mistake("data", reason("cannot be read and written", inner));
+            }
+        }
+        if (const auto restored = DataFolder::check_restored(folder); !restored) {
+            return mistake("data", restored.error().description);
         }
         asio::SystemEntropy entropy;
-        const auto read = ApplicationFiles(folder, settings().node.issuer_prefix, entropy).reload();
-        if (!read) {
-            mistake("data", read.error().description);
+        const ApplicationFiles files(folder, settings().node.issuer_prefix, entropy);
+        if (const auto good = files.check(); !good) {
+            mistake("data", good.error().description);
         }
     }
 

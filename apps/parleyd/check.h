@@ -16,7 +16,8 @@ struct Findings {
 };
 
 // `loaded` has no problems: a half-read configuration would name files that nobody meant. Reads
-// files and looks names up; changes and listens at nothing.
+// files, looks names up, tries whether the hosts are this machine's and whether the data folder can
+// be made; nothing of it stays, and a server that runs notices nothing.
 Findings look_around(const Loaded& loaded, WallTime now);
 
 }  // namespace parley::parleyd

@@ -73,7 +73,7 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
     }
     PARLEY_CHECK(lock_alone(lock, path));
     std::unique_ptr<DataFolder> folder(new DataFolder(path, lock));
-    PARLEY_CHECK(folder->check_restored());
+    PARLEY_CHECK(check_restored(folder->path_));
     const std::string pid = std::to_string(::getpid()) + "\n";
     // Only for the words of whoever comes second; a full disk is no reason not to start.
     [[maybe_unused]] const bool told =
@@ -92,19 +92,19 @@ Result<std::unique_ptr<DataFolder>> DataFolder::open_to_read(const std::string& 
         PARLEY_CHECK(lock_alone(lock, path));
     }
     std::unique_ptr<DataFolder> folder(new DataFolder(std::move(path), lock));
-    PARLEY_CHECK(folder->check_restored());
+    PARLEY_CHECK(check_restored(folder->path_));
     return folder;
 }
 
-Result<void> DataFolder::check_restored() const {
+Result<void> DataFolder::check_restored(const std::string& path) {
     struct stat found{};
-    if (::lstat(unfinished_restore_in(path_).c_str(), &found) != 0) {
+    if (::lstat(unfinished_restore_in(path).c_str(), &found) != 0) {
         return {};
     }
     return unexpected(
-        make_error(ErrorCode::store_failed, unfinished_restore_in(path_) +
+        make_error(ErrorCode::store_failed, unfinished_restore_in(path) +
                                                 ": a restore was interrupted; remove the folder " +
-                                                path_ + " and restore again"));
+                                                path + " and restore again"));
 }
 
 bool DataFolder::has_store() const {

@@ -33,6 +33,8 @@ class DataFolder {
     // Locks it and writes nothing there, as suits a disk that only reads: where there is no LOCK no
     // server ever was, and nothing is locked. The same errors.
     static Result<std::unique_ptr<DataFolder>> open_to_read(const std::string& path);
+    // An error if a restore was interrupted there.
+    static Result<void> check_restored(const std::string& path);
     static std::string lock_in(const std::string& path) { return path + "/LOCK"; }
     DataFolder(const DataFolder&) = delete;
     DataFolder& operator=(const DataFolder&) = delete;
@@ -41,7 +43,8 @@ class DataFolder {
     const std::string& path() const { return path_; }
     std::string application_file() const { return application_file_in(path_); }
     std::string control_socket() const { return control_socket_in(path_); }
-    std::string store() const { return path_ + "/store"; }
+    static std::string store_in(const std::string& path) { return path + "/store"; }
+    std::string store() const { return store_in(path_); }
     // Whether an engine's files are in it.
     bool has_store() const;
     // Whether those have an epoch (R19), which a restored copy has not.
@@ -49,8 +52,6 @@ class DataFolder {
 
   private:
     DataFolder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
-
-    Result<void> check_restored() const;
 
     const std::string path_;
     const int lock_;  // -1: none

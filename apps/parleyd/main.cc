@@ -182,7 +182,7 @@ int run(const CommandLine& line, const Loaded& loaded) {
     for (const std::string& variable : loaded.unknown_variables) {
         log.warn("settings.unknown_variable", {{"name", variable}});
     }
-    Server server(loaded.settings, raise_descriptor_limit(), sink);
+    Server server(loaded.settings, raise_descriptor_limit(), sink, loaded.where);
     if (const auto opened = server.open(); !opened) {
         complain(opened.error().description);
         return exit_code_of(opened.error());

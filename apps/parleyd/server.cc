@@ -47,8 +47,13 @@ asio::ListenOptions listen_at(const Address& address) {
 
 }  // namespace
 
-Server::Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log)
-    : settings_(settings), descriptors_(descriptors), sink_(log), log_(log) {}
+Server::Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log,
+               std::map<std::string, std::string> where)
+    : settings_(settings),
+      where_(std::move(where)),
+      descriptors_(descriptors),
+      sink_(log),
+      log_(log) {}
 
 Server::~Server() {
     stop();
@@ -75,7 +80,7 @@ Result<void> Server::open() {
                     "out of reach until the old file is put back"}});
     }
     if (!settings_.tls_cert.empty()) {
-        PARLEY_TRY(tls_, asio::TlsServer::load(settings_.tls_cert, settings_.tls_key));
+        PARLEY_TRY(tls_, load_tls(settings_, where_));
         warn_of_certificate();
     }
     PARLEY_CHECK(open_store());
@@ -277,7 +282,9 @@ void Server::drain(Task drained) {
 
 Result<void> Server::reload_certificate() {
     if (tls_) {
-        PARLEY_CHECK(tls_->reload());
+        if (const auto reloaded = tls_->reload(); !reloaded) {
+            return unexpected(tls_error(settings_, where_, reloaded.error()));
+        }
         warn_of_certificate();
     }
     return {};

@@ -16,6 +16,7 @@
 #include "stderr_log.h"
 #include "watching.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -32,8 +33,10 @@ namespace parley::parleyd {
 //   (destroy) the threads are stopped, then all is taken down in the reverse order
 class Server {
   public:
-    // `log` outlives the server. The descriptor limit bounds the connections.
-    Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log);
+    // `log` outlives the server. The descriptor limit bounds the connections. `where` is where keys
+    // of the settings were given, for errors that name one.
+    Server(const Settings& settings, std::uint64_t descriptors, StderrLog& log,
+           std::map<std::string, std::string> where = {});
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
     ~Server();
@@ -80,6 +83,7 @@ class Server {
     void stop();
 
     const Settings settings_;
+    const std::map<std::string, std::string> where_;
     const std::uint64_t descriptors_;
     StderrLog& sink_;
     const Logger log_;

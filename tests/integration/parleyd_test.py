@@ -56,35 +56,6 @@ class Options(ProgramTest):
         self.assertIn("gone.toml", self.refuse(2, environment={"PARLEY_CONFIG": "gone.toml"}))
         self.assertFalse((self.folder / "parley-data").exists())
 
-    def test_check_reports_every_mistake_and_starts_nothing(self):
-        (self.folder / "p.toml").write_text('retention = "x"\nlissten = 1\n')
-        program = self.start("check", "--config", "p.toml", "--threads", "x", environment={"PARLEY_ENGINE": "x"})
-        self.assertEqual(program.wait(), 2)
-        lines = program.errors().splitlines()
-        self.assertEqual(len(lines), 4, lines)
-        for line, said in zip(lines, ("p.toml:1: retention", "p.toml:2: lissten", "PARLEY_ENGINE", "--threads")):
-            self.assertIn(said, line)
-        program = self.start("check", "--data", "data")
-        self.assertIn("valid", program.process.stdout.read())
-        self.assertEqual(program.wait(), 0)
-        self.assertFalse(self.data.exists())
-
-    def test_check_looks_into_the_files_that_are_named(self):
-        self.assertIn("tls.cert (--tls-cert): none.crt: there is no such file",
-                      self.refuse(2, "check", "--tls-cert", "none.crt", "--tls-key", "none.key"))
-        self.data.mkdir()
-        (self.data / "application.json").write_text("{}")
-        line = self.refuse(2, "check", "--data", "data")
-        self.assertTrue("data (--data): " in line and "application.json" in line, line)
-        (self.folder / "p.toml").write_text('\n[tls]\ncert = "none.crt"\nkey = "none.key"\n')
-        self.assertIn("tls.cert (p.toml:3): none.crt", self.refuse(2, "check", "--config", "p.toml"))
-
-    def test_check_says_that_a_host_to_listen_at_does_not_resolve(self):
-        (self.folder / "p.toml").write_text('insecure_bind = true\nlisten = "no-such-host.invalid:7700"\n')
-        self.assertIn("listen (p.toml:2): the name no-such-host.invalid does not resolve", self.refuse(2, "check", "--config", "p.toml"))
-        self.assertIn("admin.listen (--admin-listen): the name no-such-host.invalid does not resolve", self.refuse(
-            2, "check", "--listen", "127.0.0.1:0", "--admin-listen", "no-such-host.invalid:1", "--insecure-bind"))
-
     def test_a_flag_wins_over_the_environment_and_that_over_the_file(self):
         (self.folder / "p.toml").write_text('listen = "127.0.0.1:1"\ndata = "from-file"\n[log]\nformat = "text"\n')
         self.start("--config", "p.toml", "--listen", "127.0.0.1:0",

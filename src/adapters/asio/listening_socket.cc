@@ -37,6 +37,10 @@ std::optional<int> bind_and_listen(int fd, const Address& address) {
     return std::nullopt;
 }
 
+std::string shown(const std::string& host) {
+    return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
 // True if somebody accepts connections there.
 bool is_alive(const Address& address) {
     const UniqueFd probe(::socket(AF_UNIX, kSocketFlags, 0));
@@ -53,8 +57,7 @@ void ListeningSocket::close() {
 }
 
 Result<ListeningSocket> open_tcp(const std::string& host, std::uint16_t port) {
-    const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    const std::string where = shown + ":" + std::to_string(port);
+    const std::string where = shown(host) + ":" + std::to_string(port);
     const auto addresses = resolve_now(host, port, true);
     if (!addresses) {
         return cannot_listen(where, addresses.error().description);
@@ -86,6 +89,19 @@ Result<ListeningSocket> open_tcp(const std::string& host, std::uint16_t port) {
         return socket;
     }
     return cannot_listen(where, error);
+}
+
+Result<void> can_listen(const std::string& host) {
+    PARLEY_TRY(const auto addresses, resolve_now(host, 0, true));
+    int error = 0;
+    for (const Address& address : addresses) {
+        const UniqueFd fd(::socket(address.family(), kSocketFlags, 0));
+        if (fd && ::bind(fd.get(), address.get(), address.size) == 0) {
+            return {};
+        }
+        error = errno;
+    }
+    return cannot_listen(shown(host), error);
 }
 
 Result<ListeningSocket> open_unix(const std::string& path) {

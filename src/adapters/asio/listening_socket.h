@@ -23,6 +23,8 @@ struct ListeningSocket {
 
 // Errors (invalid_argument) name the address and say why.
 Result<ListeningSocket> open_tcp(const std::string& host, std::uint16_t port);
+// Whether a socket could listen there on some port; none does. The same errors.
+Result<void> can_listen(const std::string& host);
 // The file has mode 0600 from its first moment; one that nobody listens on any more is replaced.
 Result<ListeningSocket> open_unix(const std::string& path);
 
