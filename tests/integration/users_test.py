@@ -120,6 +120,9 @@ class Users(ProgramTest):
             for device in (alice, bob):
                 await device.close()
         asyncio.run(talk(marker))
+        # Into tables: from the log alone it would go by itself.
+        self.assertEqual(server.end(), 0)
+        server = self.serve()
         self.assertTrue(is_on_disk(), "what is looked for cannot be found like this")
         self.ask("user", "erase", "bob")
         deadline = time.monotonic() + SECONDS

@@ -2,19 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
+#include <optional>
 #include <utility>
 
 namespace parley::rocksdb {
-namespace {
-
-// Beyond it what waits is gathered into one range for each space.
-constexpr std::size_t kMostWaiting = 4096;
-constexpr int kRestFactor = 9;
-// Ranges of mailboxes lie far apart: a few are compacted each by itself.
-constexpr std::size_t kApart = 48;
-
-}  // namespace
 
 Reclaimer::~Reclaimer() {
     cancelled_ = true;
@@ -26,80 +17,98 @@ Reclaimer::~Reclaimer() {
     if (thread_.joinable()) {
         thread_.join();
     }
+    if (!ranges_.empty()) {
+        log_.info("store.not_reclaimed",
+                  {{"why", "the store is closed"}, {"ranges", std::uint64_t{ranges_.size()}}});
+    }
 }
 
 void Reclaimer::add(std::vector<mailbox::DeleteRange> ranges) {
+    bool overflows = false;
     {
         const std::lock_guard lock(mutex_);
-        std::move(ranges.begin(), ranges.end(), std::back_inserter(ranges_));
-        ranges_ = at_most(std::move(ranges_), kMostWaiting);
+        const std::size_t room =
+            options_.most_waiting - std::min(options_.most_waiting, ranges_.size());
+        const std::size_t taken = std::min(room, ranges.size());
+        std::move(ranges.begin(), ranges.begin() + static_cast<std::ptrdiff_t>(taken),
+                  std::back_inserter(ranges_));
+        fresh_ = true;
+        if (taken < ranges.size()) {
+            overflows = !std::exchange(overflowed_, true);
+        }
         if (!thread_.joinable()) {
             thread_ = std::thread([this] { run(); });
         }
     }
     changed_.notify_one();
+    if (overflows) {
+        log_.warn("store.not_reclaimed",
+                  {{"why", "too much was erased at once; what is too much is left out"},
+                   {"ranges", std::uint64_t{options_.most_waiting}}});
+    }
 }
 
 void Reclaimer::run() {
-    using Clock = std::chrono::steady_clock;
-    Clock::duration rest{};
+    Clock::time_point not_before{};
+    const auto stopping = [this] { return stopping_; };
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return stopping_ || !ranges_.empty(); });
-        changed_.wait_for(lock, std::max<Clock::duration>(gather_, rest),
-                          [this] { return stopping_; });
-        if (stopping_) {
+        if (ranges_.empty()) {
+            overflowed_ = false;
+            changed_.wait(lock, [this] { return stopping_ || !ranges_.empty(); });
+            not_before = std::max(not_before, Clock::now() + options_.gather);
+        }
+        if (changed_.wait_until(lock, not_before, stopping)) {
             return;
         }
-        auto ranges = std::exchange(ranges_, {});
+        mailbox::DeleteRange range = std::move(ranges_.front());
+        ranges_.pop_front();
+        const bool fresh = std::exchange(fresh_, false);
         lock.unlock();
         const auto began = Clock::now();
-        work_(std::move(ranges), cancelled_);
-        rest = (Clock::now() - began) * kRestFactor;
+        const Worked worked = work_(range, fresh, cancelled_);
+        const auto ended = Clock::now();
+        not_before = rested(began, ended);
+        tell(worked);
         lock.lock();
+        if (worked.outcome == Outcome::later) {
+            not_before = std::max(not_before, ended + options_.retry);
+            ranges_.push_back(std::move(range));
+            fresh_ = fresh_ || fresh;
+        }
     }
+}
+
+// Once, not for each range that meets the same.
+void Reclaimer::tell(const Worked& worked) {
+    if (cancelled_) {
+        return;
+    }
+    if (worked.outcome != Outcome::done && worked.why != told_) {
+        log_.warn("store.not_reclaimed", {{"why", worked.why}});
+    }
+    told_ = worked.why;
 }
 
 ::rocksdb::Status rewrite(::rocksdb::DB& database,
                           const std::vector<::rocksdb::ColumnFamilyHandle*>& families,
-                          std::vector<mailbox::DeleteRange> ranges, std::atomic<bool>& cancelled) {
+                          const mailbox::DeleteRange& range, bool flush,
+                          std::atomic<bool>& cancelled) {
     // The log that holds the bytes goes when all that is in it lies in tables; then the tables are
-    // rewritten, from the youngest to the oldest that a range touches.
-    ::rocksdb::Status status = database.Flush(::rocksdb::FlushOptions(), families);
-    for (const mailbox::DeleteRange& range : at_most(std::move(ranges), kApart)) {
-        if (!status.ok() || cancelled) {
-            break;
-        }
-        ::rocksdb::CompactRangeOptions how;
-        how.exclusive_manual_compaction = false;
-        how.bottommost_level_compaction = ::rocksdb::BottommostLevelCompaction::kForceOptimized;
-        how.canceled = &cancelled;
-        const ::rocksdb::Slice from(range.from);
-        const ::rocksdb::Slice to(range.to);
-        status =
-            database.CompactRange(how, families[static_cast<std::size_t>(range.space)], &from, &to);
-    }
-    return status;
-}
-
-std::vector<mailbox::DeleteRange> at_most(std::vector<mailbox::DeleteRange> ranges,
-                                          std::size_t most) {
-    if (ranges.size() <= most) {
-        return ranges;
-    }
-    std::map<mailbox::Space, mailbox::DeleteRange> whole;
-    for (mailbox::DeleteRange& range : ranges) {
-        const auto [at, added] = whole.try_emplace(range.space, range);
-        if (!added) {
-            at->second.from = std::min(at->second.from, range.from);
-            at->second.to = std::max(at->second.to, range.to);
+    // rewritten, from the youngest to the oldest that the range touches.
+    if (flush) {
+        ::rocksdb::Status flushed = database.Flush(::rocksdb::FlushOptions(), families);
+        if (!flushed.ok()) {
+            return flushed;
         }
     }
-    std::vector<mailbox::DeleteRange> few;
-    for (auto& [space, range] : whole) {
-        few.push_back(std::move(range));
-    }
-    return few;
+    ::rocksdb::CompactRangeOptions how;
+    how.exclusive_manual_compaction = false;
+    how.bottommost_level_compaction = ::rocksdb::BottommostLevelCompaction::kForceOptimized;
+    how.canceled = &cancelled;
+    const ::rocksdb::Slice from(range.from);
+    const ::rocksdb::Slice to(range.to);
+    return database.CompactRange(how, families[static_cast<std::size_t>(range.space)], &from, &to);
 }
 
 }  // namespace parley::rocksdb

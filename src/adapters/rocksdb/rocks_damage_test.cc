@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 namespace parley::rocksdb {
@@ -66,6 +68,25 @@ TEST_F(RocksDamageTest, GoesOnWritingAfterACompactionMetADamagedFile) {
     EXPECT_TRUE(has(*table_, "before"));
     EXPECT_TRUE(has(*table_, "after"));
     EXPECT_GE(readable(), 20u);
+}
+
+// An erase may be what discovers damage; it is told as whoever else had met it, and the rest goes
+// on.
+TEST_F(RocksDamageTest, GoesOnAfterReclaimingMetADamagedFile) {
+    const std::string file = damaged_table();
+    open({.reclaim_delay = std::chrono::milliseconds(0)});
+    ASSERT_TRUE(commit({{}, {}, {{mailbox::Space::state, "key", "kez"}}}).has_value());
+    table_->reclaim({{mailbox::Space::state, "key", "kez"}});
+    const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (log_.lines().empty()) {
+        ASSERT_LT(std::chrono::steady_clock::now(), latest);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_THAT(log_.lines()[0], HasSubstr("warn store.not_reclaimed why=" + folder()));
+    ASSERT_TRUE(table_->trouble().has_value());
+    EXPECT_THAT(*table_->trouble(), HasSubstr(fs::path(file).filename().string()));
+    put("after");
+    EXPECT_TRUE(has(*table_, "after"));
 }
 
 TEST_F(RocksDamageTest, FindsTheDamagedFileAmongAllAndChangesNothing) {

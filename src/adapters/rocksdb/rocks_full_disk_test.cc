@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 
 #include <chrono>
+#include <functional>
 #include <thread>
 
 namespace parley::rocksdb {
@@ -97,6 +98,33 @@ TEST_F(RocksFullDiskTest, LosesNothingWhenItIsClosedWhileFull) {
     fs::remove(ballast());
     open(small());
     EXPECT_TRUE(has(*table_, "before"));
+}
+
+// What was erased leaves the files when there is room to rewrite them, and that needs nobody.
+TEST_F(RocksFullDiskTest, ReclaimsWhenThereIsRoomAgain) {
+    RocksTableOptions options = small();
+    options.reclaim_delay = std::chrono::milliseconds(0);
+    options.reclaim_retry = std::chrono::milliseconds(10);
+    open(options);
+    const std::string secret = "fJ3kQ9zT1xW7pL5sN0vB8mC2dH6gR4yA";
+    put("m", secret);
+    ASSERT_TRUE(table_->compact().has_value());
+    ASSERT_TRUE(commit({{}, {}, {{mailbox::Space::state, "m", "n"}}}).has_value());
+    fill();
+    table_->reclaim({{mailbox::Space::state, "m", "n"}});
+    const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const auto wait_while = [&](const std::function<bool()>& waiting) {
+        while (waiting()) {
+            ASSERT_LT(std::chrono::steady_clock::now(), latest);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    };
+    wait_while([&] { return log_.lines().empty(); });
+    EXPECT_THAT(log_.lines()[0], testing::HasSubstr("store.not_reclaimed why=there is too little"));
+    EXPECT_TRUE(is_in_a_file(secret));
+    fs::remove(ballast());
+    wait_while([&] { return is_in_a_file(secret); });
+    EXPECT_EQ(log_.lines().size(), 1u);
 }
 
 // Half a copy is none.

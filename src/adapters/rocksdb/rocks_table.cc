@@ -94,8 +94,8 @@ class TableOnRocks final : public RocksTable {
     Result<void> write(const Commit& commit);
     Result<void> check_room() const;
     Result<void> check_engine();
-    Result<void> reclaim_now(std::vector<mailbox::DeleteRange> ranges,
-                             std::atomic<bool>& cancelled);
+    Reclaimer::Worked reclaim_now(const mailbox::DeleteRange& range, bool fresh,
+                                  std::atomic<bool>& cancelled);
     void close();
     ::rocksdb::ColumnFamilyHandle* family(Space space) const {
         return families_[static_cast<std::size_t>(space)];
@@ -174,12 +174,9 @@ Result<void> TableOnRocks::start(io::Loop& loop) {
     thread_ = std::make_unique<CommitThread>(
         loop, [this](const Commit& commit) { return write(commit); });
     reclaimer_ = std::make_unique<Reclaimer>(
-        options_.reclaim_delay,
-        [this](std::vector<mailbox::DeleteRange> ranges, std::atomic<bool>& cancelled) {
-            const auto done = reclaim_now(std::move(ranges), cancelled);
-            if (!done && !cancelled) {
-                log_.warn("store.not_reclaimed", {{"why", done.error().description}});
-            }
+        Reclaimer::Options{.gather = options_.reclaim_delay, .retry = options_.reclaim_retry}, log_,
+        [this](const mailbox::DeleteRange& range, bool fresh, std::atomic<bool>& cancelled) {
+            return reclaim_now(range, fresh, cancelled);
         });
     return {};
 }
@@ -408,25 +405,33 @@ Result<void> TableOnRocks::compact() {
 }
 
 // On the reclaimer's thread.
-Result<void> TableOnRocks::reclaim_now(std::vector<mailbox::DeleteRange> ranges,
-                                       std::atomic<bool>& cancelled) {
+Reclaimer::Worked TableOnRocks::reclaim_now(const mailbox::DeleteRange& range, bool fresh,
+                                            std::atomic<bool>& cancelled) {
     // The engine compacts so much at a time, or less, and needs the room meanwhile.
     constexpr std::uint64_t kAtOnce = 2ull << 30;
-    // A compaction must not be what meets the damaged file, or fills the disk.
+    // Where damage is known no compaction meets it again.
     if (trouble_->damage()) {
-        return unexpected(make_error(ErrorCode::store_failed, "the store is damaged"));
+        return {Reclaimer::Outcome::never, "the store is damaged"};
     }
-    return guarded([&]() -> Result<void> {
+    const auto status = guarded([&]() -> Result<Status> {
         std::uint64_t tables = 0;
         database_->GetAggregatedIntProperty(::rocksdb::DB::Properties::kLiveSstFilesSize, &tables);
         PARLEY_TRY(const std::uint64_t free, free_bytes(folder_));
-        PARLEY_CHECK(check_room());
-        if (free < options_.free_space_reserve + std::min(tables, kAtOnce)) {
-            return unexpected(make_error(ErrorCode::server_error, "there is too little room"));
-        }
-        const Status status = rewrite(*database_, families_, std::move(ranges), cancelled);
-        return status.ok() ? Result<void>() : unexpected(failed(status));
+        const bool room = free >= options_.free_space_reserve + std::min(tables, kAtOnce);
+        return room && check_room() ? rewrite(*database_, families_, range, fresh, cancelled)
+                                    : Status::NoSpace();
     });
+    if (!status) {
+        return {Reclaimer::Outcome::never, status.error().description};
+    }
+    if (cancelled) {
+        return {Reclaimer::Outcome::later, ""};
+    }
+    if (status->IsNoSpace() || trouble_->waits_for_room()) {
+        return {Reclaimer::Outcome::later, "there is too little room; it is tried again"};
+    }
+    return status->ok() ? Reclaimer::Worked()
+                        : Reclaimer::Worked{Reclaimer::Outcome::never, failed(*status).description};
 }
 
 // Whole files are counted as expired by the oldest that they can hold.

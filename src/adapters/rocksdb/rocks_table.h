@@ -26,6 +26,8 @@ struct RocksTableOptions {
     std::size_t write_buffer_bytes = 32ull << 20;
     // How long reclaim() gathers before it begins.
     std::chrono::milliseconds reclaim_delay{5000};
+    // How long it waits for room.
+    std::chrono::milliseconds reclaim_retry{60'000};
 };
 
 // mailbox::Table on RocksDB, the embedded engine. In its folder:

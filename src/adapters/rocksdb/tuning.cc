@@ -59,10 +59,10 @@ const char* name_of(Space space) {
         family.memtable_whole_key_filtering = true;
         family.memtable_prefix_bloom_size_ratio = 0.1;
     }
-    if (mailbox::expires(space)) {
-        // What has expired goes at the latest when its file is a day old.
-        family.periodic_compaction_seconds = 24 * 3600;
-    }
+    // What has expired or was deleted goes when its file is a day old, without other traffic to
+    // push it out. Bodies are most of a store and are deleted by whole days, after the retention.
+    constexpr std::uint64_t kDay = 24 * 3600;
+    family.periodic_compaction_seconds = space == Space::bodies ? 7 * kDay : kDay;
     ::rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
     table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(10));

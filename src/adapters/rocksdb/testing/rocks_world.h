@@ -2,6 +2,7 @@
 
 #include "adapters/rocksdb/rocks_table.h"
 #include "adapters/rocksdb/testing/hand_loop.h"
+#include "adapters/rocksdb/testing/recording_log.h"
 #include "adapters/rocksdb/testing/temporary_folder.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +30,7 @@ class RocksWorld : public testing::Test {
   protected:
     std::string folder() const { return root_.path() + "/store"; }
     void open(const RocksTableOptions& options = {}) {
-        auto opened = RocksTable::open(folder(), loop_, options);
+        auto opened = RocksTable::open(folder(), loop_, options, Logger(log_));
         ASSERT_TRUE(opened.has_value()) << opened.error().description;
         table_ = std::move(*opened);
     }
@@ -52,6 +53,16 @@ class RocksWorld : public testing::Test {
         EXPECT_TRUE(found.has_value());
         return found.has_value() && found->has_value();
     }
+    // Whether these bytes lie in some file of the engine, be it a table or its log.
+    bool is_in_a_file(const std::string& bytes) const {
+        std::error_code gone;  // while it is looked at, by the engine
+        for (const auto& entry : std::filesystem::directory_iterator(folder() + "/rocksdb", gone)) {
+            if (read_file(entry.path()).find(bytes) != std::string::npos) {
+                return true;
+            }
+        }
+        return false;
+    }
     // The folder as a process killed at this moment leaves it: what is not flushed may be there or
     // not.
     std::string killed_copy() {
@@ -72,6 +83,7 @@ class RocksWorld : public testing::Test {
 
     TemporaryFolder root_;
     HandLoop loop_;
+    RecordingLog log_;
     std::unique_ptr<RocksTable> table_;
     int copies_ = 0;
 };
