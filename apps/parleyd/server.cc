@@ -6,6 +6,7 @@
 #include "application_file.h"
 #include "base/try.h"
 #include "certificate.h"
+#include "ownership.h"
 #include "process.h"
 #include "table.h"
 
@@ -109,6 +110,7 @@ Result<io::HttpResponse> Server::administer(const io::HttpRequest& request) {
 }
 
 Result<void> Server::open_folder() {
+    PARLEY_CHECK(check_usable(settings_.data));
     PARLEY_TRY(folder_, DataFolder::open(settings_.data));
     applications_ =
         std::make_unique<ApplicationFiles>(folder_->path(), settings_.node.issuer_prefix, entropy_);

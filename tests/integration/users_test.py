@@ -6,10 +6,11 @@ import contextlib
 import http.client
 import json
 import os
+import subprocess
 import time
 import unittest
 
-from program import SECONDS, ProgramTest
+from program import BINARY, ProgramTest, SECONDS, obey_modes
 from parley_json import Device, Refused  # noqa: E402
 
 
@@ -228,9 +229,49 @@ class Users(ProgramTest):
         os.chown(self.data, 65534, 65534)
         self.ask("app", "list")
         server.end()
-        self.assertIn("sudo -u", self.refuse(2, "app", "create", "--data", "data"))
+        there = self.files()
+        for command in (["app", "create"], ["--listen", "127.0.0.1:0"]):
+            with self.subTest(command):
+                self.assertRegex(self.refuse(2, *command, "--data", "data"), r"data: the folder belongs to nobody.*sudo -u nobody")
+                self.assertEqual(self.files(), there)
         os.chown(self.data, 0, 0)
         self.assertEqual(len(self.ask("app", "list")["applications"]), 1)
+
+    def files(self):
+        return {path: path.lstat().st_mtime_ns for path in self.data.rglob("*")}
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
+    def test_files_of_another_user_are_told_as_such_and_not_as_damage(self):
+        self.serve().end()
+        current = next(self.data.glob("store/**/CURRENT"))
+        for path in (current, self.data / "LOCK", self.data / "application.json"):
+            with self.subTest(path.name):
+                path.chmod(0o600)
+                os.chown(path, 65534, 65534)
+                said = self.refuse(4, "--data", "data", "--listen", "127.0.0.1:0", prepare=obey_modes)
+                self.assertRegex(said, rf"{path.name}: Permission denied to root, it belongs to nobody; .*chown -R root: data")
+                self.assertNotIn("restore", said)
+                os.chown(path, 0, 0)
+        self.serve(prepare=obey_modes).end()
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes another user")
+    def test_who_may_not_look_into_the_folder_is_told_whose_it_is(self):
+        server = self.serve()
+        self.folder.chmod(0o711)
+
+        def become_nobody():
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        if subprocess.run(["test", "-x", BINARY], preexec_fn=become_nobody).returncode != 0:
+            self.skipTest(f"{BINARY} cannot be run by user nobody here")
+        for way in self.both_ways(server):
+            for command in (["app", "list"], ["user", "list"]):
+                with self.subTest(way, command=command):
+                    program = self.start(*command, "--data", "data", prepare=become_nobody)
+                    self.assertNotEqual(program.wait(), 0)
+                    self.assertIn("data: Permission denied to nobody, the folder belongs to root: run this as that user",
+                                  program.errors())
 
     def test_what_cannot_be_an_id_is_bad_usage_and_what_is_not_there_is_not(self):
         server = self.serve()

@@ -5,13 +5,10 @@
 #include "base/try.h"
 #include "control.h"
 #include "data_folder.h"
+#include "ownership.h"
 #include "process.h"
 #include "server.h"
 #include "stderr_log.h"
-
-#include <pwd.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -30,20 +27,6 @@ bool has_data(const std::string& data) {
     std::error_code ignored;
     return std::filesystem::exists(DataFolder::application_file_in(data), ignored) ||
            std::filesystem::exists(data + "/store", ignored);
-}
-
-// What root would write into the folder the server could not read any more.
-Result<void> check_owner(const std::string& data) {
-    struct stat status{};
-    if (::geteuid() != 0 || ::stat(data.c_str(), &status) != 0 || status.st_uid == 0) {
-        return {};
-    }
-    const passwd* const owner = ::getpwuid(status.st_uid);
-    const std::string name =
-        owner != nullptr ? std::string(owner->pw_name) : "#" + std::to_string(status.st_uid);
-    return unexpected(make_error(ErrorCode::invalid_argument,
-                                 data + ": no server runs here, and the folder belongs to " + name +
-                                     ": run this command as that user (sudo -u " + name + ")"));
 }
 
 }  // namespace
@@ -87,6 +70,7 @@ Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequ
     if (answer || answer.error().code != ErrorCode::connection_refused) {
         return answer;
     }
+    PARLEY_CHECK(check_usable(settings.data));
     // A folder is not made by asking for what is in it.
     if (!has_data(settings.data)) {
         return unexpected(
@@ -94,7 +78,6 @@ Result<io::HttpResponse> administer(const Settings& settings, const io::HttpRequ
                        answer.error().description + ", and " + settings.data +
                            " holds no data of a server; --data or --config says where they are"));
     }
-    PARLEY_CHECK(check_owner(settings.data));
     StderrLog sink(LogLevel::warn, settings.log_format);
     return Server(settings, raise_descriptor_limit(), sink).administer(request);
 }
@@ -137,6 +120,11 @@ std::string application_path(const CommandInput& input) {
         const auto first = read_application(DataFolder::application_file_in(settings.data),
                                             settings.node.issuer_prefix);
         if (!first) {
+            // Whoever may not look knows nothing of what is there.
+            if (const auto access = check_access(settings.data); !access) {
+                complain(access.error().description);
+                return "";
+            }
             complain(first.error().description + "; or say which application with --app KEY");
             return "";
         }

@@ -168,7 +168,13 @@ Result<void> TableOnRocks::open_engine(bool to_read) {
 Result<void> TableOnRocks::start(io::Loop& loop) {
     if (auto opened = open_engine(false); !opened) {
         Error error = std::move(opened).error();
-        error.description += "; see what can be read with parleyd verify, and restore a backup";
+        // A wrong owner is no damage.
+        error.description +=
+            error.description.find("Permission denied") != std::string::npos
+                ? "; give all of the data folder to the user that the server runs as (chown -R)"
+                : "; look at the disk (parleyd verify names what is damaged), keep this folder, "
+                  "and "
+                  "restore a backup into a new one";
         return unexpected(std::move(error));
     }
     thread_ = std::make_unique<CommitThread>(
