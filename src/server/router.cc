@@ -41,13 +41,8 @@ bool Lane::Item::finished() const {
     return !accepted() || (sent && mailbox::is_final(sent->outcome));
 }
 
-Lane::Lane(Router& router, std::uint64_t number, LaneOwner& owner, MailboxId sender,
-           DeviceId device)
-    : router_(router),
-      number_(number),
-      owner_(&owner),
-      sender_(std::move(sender)),
-      device_(std::move(device)) {}
+Lane::Lane(Router& router, std::uint64_t number, LaneOwner& owner, SharedIdentity sender)
+    : router_(router), number_(number), owner_(&owner), sender_(std::move(sender)) {}
 
 std::uint32_t Lane::submit(wire::Submit submit) {
     if (over_ || draining_) {
@@ -56,11 +51,12 @@ std::uint32_t Lane::submit(wire::Submit submit) {
     Item item;
     item.arrived = router_.loop_.now();
     MessageId id = submit.message.message_id;
-    auto prepared = prepare_submission(sender_, device_, std::move(submit), router_.limits_);
+    auto prepared =
+        prepare_submission(sender_->mailbox, sender_->device, std::move(submit), router_.limits_);
     if (prepared) {
         item.submission = std::move(prepared).value();
         item.outcomes.resize(item.submission->open.size());
-        router_.messages_.received(id, number_, sender_, item.outcomes.size());
+        router_.messages_.received(id, number_, sender_->mailbox, item.outcomes.size());
     } else {
         router_.messages_.refused(id, prepared.error().description);
         item.refusal = refusal_of(id, prepared.error());
@@ -372,11 +368,11 @@ void Lane::log(const Item& item) const {
     const Submission& submission = *item.submission;
     const MessageId& message = submission.message.message_id;
     for (std::size_t i = 0; i < item.outcomes.size(); ++i) {
-        router_.messages_.answered(message, {sender_.application, submission.open[i]},
+        router_.messages_.answered(message, {sender_->mailbox.application, submission.open[i]},
                                    item.outcomes[i]);
     }
     if (item.sent) {
-        router_.messages_.sent(message, sender_, *item.sent);
+        router_.messages_.sent(message, sender_->mailbox, *item.sent);
     }
 }
 
@@ -393,10 +389,10 @@ void Lane::end_if_idle() {
     }
 }
 
-Lane& Router::open(std::uint64_t number, LaneOwner& owner, MailboxId sender, DeviceId device) {
+Lane& Router::open(std::uint64_t number, LaneOwner& owner, SharedIdentity sender) {
     auto& lane = lanes_[number];
     PARLEY_ASSERT(lane == nullptr);
-    lane = std::make_unique<Lane>(*this, number, owner, std::move(sender), std::move(device));
+    lane = std::make_unique<Lane>(*this, number, owner, std::move(sender));
     return *lane;
 }
 

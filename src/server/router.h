@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "mailbox/store.h"
+#include "server/identity.h"
 #include "server/message_log.h"
 #include "server/metrics.h"
 #include "server/submission.h"
@@ -39,7 +40,7 @@ class Router;
 // is repeated here, with the same keys (spec/wire.md, 6).
 class Lane {
   public:
-    Lane(Router& router, std::uint64_t number, LaneOwner& owner, MailboxId sender, DeviceId device);
+    Lane(Router& router, std::uint64_t number, LaneOwner& owner, SharedIdentity sender);
 
     // Takes a submission over, to its end. Returns how many recipients it is for (at least 1), for
     // the sender's rate.
@@ -87,8 +88,7 @@ class Lane {
     Router& router_;
     const std::uint64_t number_;
     LaneOwner* owner_;
-    const MailboxId sender_;
-    const DeviceId device_;
+    const SharedIdentity sender_;
     std::vector<Item> waiting_;  // bounded by the session's window
 
     // The batch; empty: nothing is at the store.
@@ -117,7 +117,7 @@ class Router {
 
     // `number` is the session's. The lane lives until leave() was called and its batch is through;
     // the owner until leave().
-    Lane& open(std::uint64_t number, LaneOwner& owner, MailboxId sender, DeviceId device);
+    Lane& open(std::uint64_t number, LaneOwner& owner, SharedIdentity sender);
     // Makes the lanes whose sessions have gone end at once too.
     void drain();
     bool idle() const { return lanes_.empty(); }

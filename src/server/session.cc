@@ -162,8 +162,8 @@ void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     }
     channel_->authenticated();
     loop_.forget_stranger(number_);
-    mailbox_ = {std::move(claims->application), std::move(claims->user)};
-    device_ = std::move(hello.device_id);
+    identity_ = std::make_shared<const Identity>(Identity{
+        {std::move(claims->application), std::move(claims->user)}, std::move(hello.device_id)});
     messaging_ = hello.supports_messaging;
     if (hello.cursor) {
         cursor_ = std::make_unique<Cursor>(std::move(*hello.cursor));
@@ -172,8 +172,8 @@ void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     ends_ = end_of(*claims);
     phase_ = Phase::enrolling;
     attached_ = true;
-    Users::Attach attach{mailbox_, device_, messaging_, {loop_.index(), number_}};
-    loop_.at_home(mailbox_, [attach = std::move(attach)](NodeLoop& home) mutable {
+    Users::Attach attach{identity_, messaging_, {loop_.index(), number_}};
+    loop_.at_home(mailbox_id(), [attach = std::move(attach)](NodeLoop& home) mutable {
         const SessionRef session = attach.session;
         home.users().attach(std::move(attach), [&home, session](auto attached) {
             home.visit(session.loop, [number = session.number,
@@ -202,10 +202,10 @@ void Session::on_attached(Result<std::shared_ptr<Rate>> attached) {
     phase_ = Phase::opening;
     if (messaging_) {
         // Before the head is asked for, so that nothing can fall between (R7).
-        loop_.watches().join(mailbox_, *this);
+        loop_.watches().join(identity_, *this);
         watching_ = true;
     }
-    loop_.store().head(mailbox_,
+    loop_.store().head(mailbox_id(),
                        [this_loop = &loop_, number = number_](Result<mailbox::Head> head) {
                            if (Session* it = this_loop->find(number)) {
                                it->on_head(std::move(head));
@@ -230,7 +230,7 @@ void Session::on_head(Result<mailbox::Head> head) {
     cursor_.reset();
 
     wire::Welcome welcome;
-    welcome.user_id = mailbox_.user;
+    welcome.user_id = mailbox_id().user;
     welcome.session_id = loop_.new_session_id();
     welcome.head = head->newest;
     welcome.cursor_accepted = accepted;
@@ -243,13 +243,13 @@ void Session::on_head(Result<mailbox::Head> head) {
     if (loop_.messages().on()) {
         loop_.common().log.debug("session.opened", {{"session", number_},
                                                     {"id", welcome.session_id},
-                                                    {"mailbox", log_name(mailbox_)},
+                                                    {"mailbox", log_name(mailbox_id())},
                                                     {"resumed", accepted}});
     }
     // A cursor acknowledges like an Ack (R21), but what lies under it is not known here.
     if (messaging_ && acked_ > mark_) {
-        loop_.at_home(mailbox_, [mailbox = mailbox_, to = acked_](NodeLoop& home) {
-            home.receipts().acknowledge(mailbox, {to, to, {}});
+        loop_.at_home(mailbox_id(), [identity = identity_, to = acked_](NodeLoop& home) {
+            home.receipts().acknowledge(identity->mailbox, {to, to, {}});
         });
     }
     pump();
@@ -267,7 +267,7 @@ void Session::on_output(protocol::ServerSession::Submitted& output) {
         return;
     }
     if (lane_ == nullptr) {
-        lane_ = &loop_.router().open(number_, *this, mailbox_, device_);
+        lane_ = &loop_.router().open(number_, *this, identity_);
     }
     const std::uint32_t recipients = lane_->submit(std::move(output.submit));
     const Instant now = loop_.loop().now();
@@ -295,8 +295,8 @@ void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
     if (phase_ != Phase::live) {
         return;
     }
-    auto claims = loop_.authenticator().check(output.token, device_);
-    if (claims && MailboxId{claims->application, claims->user} != mailbox_) {
+    auto claims = loop_.authenticator().check(output.token, identity_->device);
+    if (claims && MailboxId{claims->application, claims->user} != mailbox_id()) {
         claims =
             unexpected(make_error(ErrorCode::not_authenticated, "the token is for another user"));
     }
@@ -380,7 +380,7 @@ void Session::leave(ErrorCode why) {
     }
     phase_ = Phase::ended;
     if (std::exchange(watching_, false)) {
-        loop_.watches().leave(mailbox_, *this);
+        loop_.watches().leave(mailbox_id(), *this);
     }
     if (lane_ != nullptr) {
         std::exchange(lane_, nullptr)->leave();
@@ -391,8 +391,9 @@ void Session::leave(ErrorCode why) {
     if (!std::exchange(attached_, false)) {
         return;
     }
-    loop_.at_home(mailbox_, [mailbox = mailbox_, session = SessionRef{loop_.index(), number_}](
-                                NodeLoop& home) { home.users().detach(mailbox, session); });
+    loop_.at_home(mailbox_id(),
+                  [identity = identity_, session = SessionRef{loop_.index(), number_}](
+                      NodeLoop& home) { home.users().detach(identity->mailbox, session); });
 }
 
 void Session::count_session(std::int64_t count) {

@@ -6,6 +6,7 @@
 #include "protocol/token.h"
 #include "server/authenticator.h"
 #include "server/deadlines.h"
+#include "server/identity.h"
 #include "server/operator.h"
 #include "server/receipts.h"
 #include "server/router.h"
@@ -90,6 +91,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
 
     // It has been let in as a user, and has not ended.
     bool has_user() const { return phase_ != Phase::hello && phase_ != Phase::ended; }
+    const MailboxId& mailbox_id() const { return identity_->mailbox; }
     void on_head(Result<mailbox::Head> head);
     bool is_valid(const Cursor& cursor, const mailbox::Head& head) const;
     void pump();
@@ -131,8 +133,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     bool closing_ = false;
     bool gone_ = false;
 
-    MailboxId mailbox_;
-    DeviceId device_;
+    SharedIdentity identity_;  // null before the Hello is accepted
     WallTime opened_at_{};
     std::int64_t ends_at_ms_ = 0;
     Instant ends_{};

@@ -31,7 +31,7 @@ void Session::woken(const mailbox::Wake& wake, const std::shared_ptr<wire::Rende
     loop_.metrics().add(Metric::told_live);
     loop_.metrics().observe(Timing::durable_to_pushed, loop_.loop().now() - wake.durable_at);
     protocol_.deliver(std::span(&event, 1), position_);
-    loop_.messages().pushed(*wake.event.bytes, wake.event.sequence, number_, mailbox_);
+    loop_.messages().pushed(*wake.event.bytes, wake.event.sequence, number_, mailbox_id());
     touch();
 }
 
@@ -63,7 +63,7 @@ void Session::pump() {
     limit.events = room.events;
     limit.bytes = std::min(limit.bytes, std::max<std::size_t>(room.bytes, 1));
     loop_.metrics().add(Metric::reads);
-    loop_.store().read(mailbox_, std::move(after), limit,
+    loop_.store().read(mailbox_id(), std::move(after), limit,
                        [this_loop = &loop_, number = number_, head = known_head_,
                         asked = loop_.loop().now()](Result<mailbox::Read> read) {
                            this_loop->metrics().observe(Timing::read,
@@ -113,7 +113,7 @@ void Session::deliver(const mailbox::Read& read, Sequence head) {
         room.events -= 1;
         room.bytes -= std::min(room.bytes, (*event)->bytes(encoding_).size());
         in_flight_.push_back({stored.sequence, stored.at, *event});
-        loop_.messages().pushed(*stored.bytes, stored.sequence, number_, mailbox_);
+        loop_.messages().pushed(*stored.bytes, stored.sequence, number_, mailbox_id());
         events.push_back(std::move(*event));
     }
     const bool moved = through > position_;
@@ -148,7 +148,7 @@ void Session::stop_events(Sequence at, const Error& cause) {
     loop_.common().log.error(
         "session.events_stopped",
         {{"session", number_},
-         {"mailbox", mailbox::name_of(mailbox::mailbox_key(mailbox_))},
+         {"mailbox", mailbox::name_of(mailbox::mailbox_key(mailbox_id()))},
          {"sequence", at.value()},
          {"why", cause.description},
          {"advice", "parleyd verify tells what is damaged; restore a backup"}});
@@ -176,14 +176,15 @@ void Session::acknowledge(Sequence sequence) {
     if (sequence <= mark_) {
         return;
     }
-    if (loop_.is_home(mailbox_)) {
+    if (loop_.is_home(mailbox_id())) {
         // The usual case costs no copies.
-        return loop_.receipts().acknowledge(mailbox_, std::move(acknowledgement));
+        return loop_.receipts().acknowledge(mailbox_id(), std::move(acknowledgement));
     }
-    loop_.at_home(mailbox_, [mailbox = mailbox_,
-                             acknowledgement = std::move(acknowledgement)](NodeLoop& home) mutable {
-        home.receipts().acknowledge(mailbox, std::move(acknowledgement));
-    });
+    loop_.at_home(mailbox_id(),
+                  [identity = identity_,
+                   acknowledgement = std::move(acknowledgement)](NodeLoop& home) mutable {
+                      home.receipts().acknowledge(identity->mailbox, std::move(acknowledgement));
+                  });
 }
 
 }  // namespace parley::server

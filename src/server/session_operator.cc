@@ -5,19 +5,19 @@
 namespace parley::server {
 
 bool Session::fits(const SessionFilter& filter) const {
-    return has_user() && mailbox_.application == filter.application &&
-           (!filter.user || mailbox_.user == *filter.user) &&
-           (!filter.device || device_ == *filter.device);
+    return has_user() && mailbox_id().application == filter.application &&
+           (!filter.user || mailbox_id().user == *filter.user) &&
+           (!filter.device || identity_->device == *filter.device);
 }
 
 bool Session::is_of_other_than(const Applications& applications) const {
-    return has_user() && !applications.contains(mailbox_.application);
+    return has_user() && !applications.contains(mailbox_id().application);
 }
 
 SessionReport Session::report() {
     SessionReport report;
-    report.user = mailbox_.user;
-    report.device = device_;
+    report.user = mailbox_id().user;
+    report.device = identity_->device;
     report.since = opened_at_;
     report.ends_at = wall_time_from_ms(ends_at_ms_);
     report.address = channel_->peer_address();

@@ -6,33 +6,36 @@
 namespace parley::server {
 
 void Users::attach(Attach attach, Attached done) {
-    const auto [place, is_new] = users_.try_emplace(attach.mailbox);
+    const auto [place, is_new] = users_.try_emplace(attach.identity);
     User& user = place->second;
     if (is_new) {
         user.rate = std::make_shared<Rate>(limits_.rate_per_second, limits_.rate_burst);
     }
-    const auto same = std::find_if(user.live.begin(), user.live.end(),
-                                   [&](const Live& live) { return live.device == attach.device; });
+    const auto same = std::find_if(user.live.begin(), user.live.end(), [&](const Live& live) {
+        return live.identity->device == attach.identity->device;
+    });
     if (same != user.live.end()) {
         const SessionRef older = std::exchange(same->session, attach.session);
+        same->identity = attach.identity;
         callbacks_.replaced(older);
     } else if (user.live.size() >= limits_.sessions) {
         return done(unexpected(
             make_error(ErrorCode::too_many_sessions, "this user has too many sessions at once")));
     } else {
-        user.live.push_back({attach.device, attach.session});
+        user.live.push_back({attach.identity, attach.session});
     }
     user.forget.reset();
 
     std::vector<DeviceId> devices;
     devices.reserve(user.live.size());
     for (const Live& live : user.live) {
-        devices.push_back(live.device);
+        devices.push_back(live.identity->device);
     }
-    store_.enroll(attach.mailbox, attach.device, attach.messaging, std::move(devices),
-                  [this, mailbox = attach.mailbox, session = attach.session,
+    const Identity& who = *attach.identity;
+    store_.enroll(who.mailbox, who.device, attach.messaging, std::move(devices),
+                  [this, identity = attach.identity, session = attach.session,
                    done = std::move(done)](Result<mailbox::Enrolled> enrolled) mutable {
-                      on_enrolled(mailbox, session, std::move(enrolled), std::move(done));
+                      on_enrolled(identity->mailbox, session, std::move(enrolled), std::move(done));
                   });
 }
 
@@ -71,8 +74,8 @@ void Users::detach(const MailboxId& mailbox, const SessionRef& session) {
         users_.erase(found);
         return;
     }
-    user.forget =
-        loop_.call_at(user.rate->full_at(), [this, mailbox = mailbox] { users_.erase(mailbox); });
+    user.forget = loop_.call_at(user.rate->full_at(),
+                                [this, identity = found->first] { users_.erase(identity); });
 }
 
 bool Users::is_attached(const MailboxId& mailbox, const SessionRef& session) const {

@@ -6,6 +6,7 @@
 #include "io/loop.h"
 #include "mailbox/store.h"
 #include "parley/result.h"
+#include "server/identity.h"
 #include "server/rate.h"
 
 #include <compare>
@@ -39,8 +40,7 @@ class Users {
         : loop_(loop), store_(store), limits_(limits), callbacks_(std::move(callbacks)) {}
 
     struct Attach {
-        MailboxId mailbox;
-        DeviceId device;
+        SharedIdentity identity;
         bool messaging = false;
         SessionRef session;
     };
@@ -58,7 +58,7 @@ class Users {
 
   private:
     struct Live {
-        DeviceId device;
+        SharedIdentity identity;
         SessionRef session;
     };
     struct User {
@@ -76,7 +76,7 @@ class Users {
     mailbox::Store& store_;
     const ServerLimits& limits_;
     Callbacks callbacks_;
-    std::unordered_map<MailboxId, User> users_;
+    std::unordered_map<SharedIdentity, User, HashOfMailbox, SameMailbox> users_;
 };
 
 }  // namespace parley::server

@@ -4,16 +4,17 @@
 
 namespace parley::server {
 
-void Watches::join(const MailboxId& mailbox, Watcher& watcher) {
-    const auto [place, is_new] = watches_.try_emplace(mailbox);
+void Watches::join(const SharedIdentity& identity, Watcher& watcher) {
+    const auto [place, is_new] = watches_.try_emplace(identity);
     place->second.watchers.push_back(&watcher);
     if (!is_new) {
         return;
     }
     // An entry of the table stays where it is, key and all, and lives as long as its handle.
     Watch& watch = place->second;
-    watch.handle = wakes_.subscribe(
-        place->first, loop_, [this, &watch](const mailbox::Wake& wake) { on_wake(watch, wake); });
+    watch.handle =
+        wakes_.subscribe(place->first->mailbox, loop_,
+                         [this, &watch](const mailbox::Wake& wake) { on_wake(watch, wake); });
 }
 
 void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "mailbox/wakes.h"
+#include "server/identity.h"
 #include "wire/stored_event.h"
 
 #include <memory>
@@ -29,7 +30,7 @@ class Watches {
         : loop_(loop), wakes_(wakes), log_(log) {}
 
     // From now on the watcher is woken; what is durable already it has to read.
-    void join(const MailboxId& mailbox, Watcher& watcher);
+    void join(const SharedIdentity& identity, Watcher& watcher);
     void leave(const MailboxId& mailbox, Watcher& watcher);
 
   private:
@@ -42,7 +43,7 @@ class Watches {
     io::Loop& loop_;
     mailbox::Wakes& wakes_;
     Logger log_;
-    std::unordered_map<MailboxId, Watch> watches_;
+    std::unordered_map<SharedIdentity, Watch, HashOfMailbox, SameMailbox> watches_;
 };
 
 }  // namespace parley::server

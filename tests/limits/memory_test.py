@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 import unittest.mock
+import uuid
 
 import websockets
 
@@ -171,8 +172,8 @@ class IdleSessions(MemoryTest):
 
     def open_idle(self, stack, first, end):
         """A session each for these users; they are all Welcome when this returns."""
-        def open_one(number):
-            return RawClient(self.server, context=self.trust).open(self.server, f"idle{number}", "device")
+        def open_one(number):  # with names like those that the SDK makes and servers have
+            return RawClient(self.server, context=self.trust).open(self.server, f"user.{number:06}@mail.example", str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))))
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             for client in pool.map(open_one, range(first, end)):
                 stack.enter_context(client)
