@@ -50,7 +50,7 @@ void read(std::string_view input) {
             flags.push_back({key, std::move(value), flag_of(key)});
         }
     });
-    const Loaded loaded = load_settings(file.given, file.problems, environment, flags);
+    const Loaded loaded = load_settings(file, environment, flags);
     for (const std::string& problem : loaded.problems) {
         PARLEY_ASSERT(!problem.empty() && problem.size() < 1000);
         PARLEY_ASSERT(

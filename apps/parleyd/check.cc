@@ -51,17 +51,27 @@ class Look {
     Look(const Loaded& loaded, WallTime now) : loaded_(loaded), now_(now) {}
 
     Findings all() && {
-        host("listen", settings().listen);
-        if (settings().admin_listen) {
+        if (!loaded_.is_file_read) {
+            return {};
+        }
+        if (is_meant("listen")) {
+            host("listen", settings().listen);
+        }
+        if (settings().admin_listen && is_meant("admin.listen")) {
             host("admin.listen", *settings().admin_listen);
         }
-        certificate();
-        data();
+        if (is_meant("tls.cert") && is_meant("tls.key")) {
+            certificate();
+        }
+        if (is_meant("data")) {
+            data();
+        }
         return std::move(findings_);
     }
 
   private:
     const Settings& settings() const { return loaded_.settings; }
+    bool is_meant(std::string_view key) const { return !loaded_.refused.contains(std::string(key)); }
     std::string about(std::string_view key, const std::string& what) const {
         return name_of_key(key, loaded_.where) + ": " + what;
     }
@@ -77,7 +87,7 @@ class Look {
     }
 
     void certificate() {
-        if (settings().tls_cert.empty()) {
+        if (settings().tls_cert.empty() || settings().tls_key.empty()) {
             return;
         }
         const auto tls = load_tls(settings(), loaded_.where);

@@ -49,17 +49,15 @@ Loaded load(const CommandLine& line) {
     } else if (const auto named = variables.find("PARLEY_CONFIG"); named != variables.end()) {
         file = read_settings_file(named->second);
     }
-    return load_settings(file.given, std::move(file.problems), variables, line.given);
+    return load_settings(file, variables, line.given);
 }
 
 int check(Loaded loaded) {
-    if (loaded.problems.empty()) {
-        Findings found = look_around(loaded, asio::SystemWallClock().now());
-        loaded.problems = std::move(found.mistakes);
-        for (const std::string& note : found.notes) {
-            complain("note: " + note);
-        }
+    Findings found = look_around(loaded, asio::SystemWallClock().now());
+    for (const std::string& note : found.notes) {
+        complain("note: " + note);
     }
+    std::move(found.mistakes.begin(), found.mistakes.end(), std::back_inserter(loaded.problems));
     for (const std::string& variable : loaded.unknown_variables) {
         complain("note: " + variable + " is set and means nothing to parleyd");
     }

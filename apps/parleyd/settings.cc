@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "settings_file.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -288,6 +290,7 @@ class Loading {
         if (const auto wanted = key->set(loaded_.settings, given.value)) {
             loaded_.problems.push_back(
                 fmt::format("{}: found {}, wanted {}", subject, quoted(given.value), *wanted));
+            loaded_.refused.insert(given.key);
         }
         where_[given.key] = given.where;
     }
@@ -325,14 +328,16 @@ std::string flag_of(std::string_view key) {
     return name;
 }
 
-Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::string> problems,
+Loaded load_settings(const SettingsFile& file,
                      const std::map<std::string, std::string>& environment,
                      const std::vector<Given>& from_flags) {
     const std::vector<Key> keys = setting_keys();
     Loaded loaded;
-    loaded.problems = std::move(problems);
+    loaded.problems = file.problems;
+    loaded.refused = {file.refused.begin(), file.refused.end()};
+    loaded.is_file_read = file.is_read;
     Loading loading(loaded, keys);
-    for (const Given& given : from_file) {
+    for (const Given& given : file.given) {
         loading.take(given);
     }
     // PARLEY_TOKEN is for the command line client, which may share our terminal.
@@ -353,9 +358,8 @@ Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::strin
         }
     }
     loaded.where = loading.where();
-    // Relations between values of which one is wrong anyway would only confuse.
-    if (loaded.problems.empty()) {
-        loaded.problems = check_relations(loaded.settings, loaded.where);
+    for (std::string& problem : check_relations(loaded)) {
+        loaded.problems.push_back(std::move(problem));
     }
     return loaded;
 }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,25 +67,27 @@ std::vector<Key> setting_keys();
 std::string variable_of(std::string_view key);
 std::string flag_of(std::string_view key);
 
+struct SettingsFile;
+
 // What came out of the three sources. With problems the settings must not be used.
 struct Loaded {
     Settings settings;
     std::vector<std::string> problems;  // one line each: where, key, what was found, what to do
     std::vector<std::string> unknown_variables;  // PARLEY_ variables that mean nothing to us
     std::map<std::string, std::string> where;    // the source of each key that was given
+    std::set<std::string> refused;  // keys with a problem of their own: their defaults stand there
+    bool is_file_read = true;       // or its text is not TOML, and what it asks for unknown
 };
 
 // Puts the sources together: a flag wins over the environment, that over the file, that over the
-// default. `from_file` and `problems` are what read_settings_file() gave; `environment` holds all
-// variables of the process. Reports every mistake, not only the first.
-Loaded load_settings(const std::vector<Given>& from_file, std::vector<std::string> problems,
+// default. `environment` holds all variables of the process. Reports every mistake, not only the
+// first.
+Loaded load_settings(const SettingsFile& file,
                      const std::map<std::string, std::string>& environment,
                      const std::vector<Given>& from_flags);
 
-// What is wrong between settings that are each valid. `where` names the source of a key that was
-// given.
-std::vector<std::string> check_relations(const Settings& settings,
-                                         const std::map<std::string, std::string>& where);
+// What is wrong between settings that are each valid.
+std::vector<std::string> check_relations(const Loaded& loaded);
 
 // For people: the key, and in parentheses where it was given or that it is the default.
 std::string name_of_key(std::string_view key, const std::map<std::string, std::string>& where);

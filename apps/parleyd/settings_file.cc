@@ -111,13 +111,13 @@ std::optional<std::string> joined(const toml::array& array) {
 // Flattens tables into dotted keys. Values become text, so that a setting is read the same way
 // wherever it comes from.
 void collect(const toml::table& table, const std::string& prefix, const std::string& path,
-             std::vector<Line>& lines, std::vector<std::string>& problems) {
+             std::vector<Line>& lines, SettingsFile& file) {
     for (const auto& [name, node] : table) {
         const std::string key = printable(prefix + std::string(name.str()));
         const auto at = name.source().begin;
         const std::string where = fmt::format("{}:{}", path, at.line);
         if (const auto* inner = node.as_table()) {
-            collect(*inner, key + ".", path, lines, problems);
+            collect(*inner, key + ".", path, lines, file);
         } else if (const auto* text = node.as_string()) {
             lines.push_back({at, {key, text->get(), where}});
         } else if (const auto* whole = node.as_integer()) {
@@ -127,9 +127,10 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
         } else if (const auto* array = node.as_array(); array != nullptr && joined(*array)) {
             lines.push_back({at, {key, *joined(*array), where}});
         } else {
-            problems.push_back(fmt::format(
+            file.problems.push_back(fmt::format(
                 "{}: {}: found {}; write a text in quotes, a whole number, true or false", where,
                 key, kind_of(node)));
+            file.refused.push_back(key);
         }
     }
 }
@@ -140,12 +141,13 @@ SettingsFile parse_settings_file(std::string_view text, const std::string& path)
     SettingsFile file;
     if (auto problem = problem_of_lines(text, path)) {
         file.problems.push_back(*std::move(problem));
+        file.is_read = false;
         return file;
     }
     try {
         const toml::table table = toml::parse(text, path);
         std::vector<Line> lines;
-        collect(table, "", path, lines, file.problems);
+        collect(table, "", path, lines, file);
         std::sort(lines.begin(), lines.end(),
                   [](const Line& a, const Line& b) { return a.at < b.at; });
         for (Line& line : lines) {
@@ -155,6 +157,7 @@ SettingsFile parse_settings_file(std::string_view text, const std::string& path)
         file.problems.push_back(fmt::format("{}:{}: this is not TOML: {}", path,
                                             error.source().begin.line,
                                             printable(error.description(), 300)));
+        file.is_read = false;
     }
     return file;
 }
@@ -164,6 +167,7 @@ SettingsFile read_settings_file(const std::string& path) {
     if (!text) {
         SettingsFile file;
         file.problems.push_back(text.error().description + " (the configuration file)");
+        file.is_read = false;
         return file;
     }
     return parse_settings_file(*text, path);

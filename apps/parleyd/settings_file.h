@@ -12,6 +12,8 @@ namespace parley::parleyd {
 struct SettingsFile {
     std::vector<Given> given;
     std::vector<std::string> problems;
+    std::vector<std::string> refused;  // keys whose values are of a kind that none takes
+    bool is_read = true;               // or nothing of it could be
 };
 
 SettingsFile read_settings_file(const std::string& path);

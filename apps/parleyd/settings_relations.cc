@@ -10,6 +10,20 @@ namespace {
 // control.sock must fit the address of a Unix socket.
 constexpr std::size_t kLongestData = 107 - std::string_view("/control.sock").size();
 
+// Whether a problem speaks of the key, with or without the name of its table.
+bool has_key(std::string_view problem, std::string_view key) {
+    key.remove_prefix(key.find('.') == key.npos ? 0 : key.find('.') + 1);
+    const auto is_part = [](char c) { return c == '_' || (c >= 'a' && c <= 'z'); };
+    for (std::size_t at = problem.find(key); at != problem.npos; at = problem.find(key, at + 1)) {
+        const std::size_t end = at + key.size();
+        if ((at == 0 || !is_part(problem[at - 1])) &&
+            (end == problem.size() || !is_part(problem[end]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 std::string name_of_key(std::string_view key, const std::map<std::string, std::string>& where) {
@@ -23,10 +37,10 @@ std::uint32_t sessions_per_loop(std::uint32_t connections, std::size_t loops) {
     return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (in_all + loops - 1) / loops));
 }
 
-std::vector<std::string> check_relations(const Settings& settings,
-                                         const std::map<std::string, std::string>& where) {
+std::vector<std::string> check_relations(const Loaded& loaded) {
+    const Settings& settings = loaded.settings;
     std::vector<std::string> problems;
-    const auto name = [&](std::string_view key) { return name_of_key(key, where); };
+    const auto name = [&](std::string_view key) { return name_of_key(key, loaded.where); };
 
     // The core names its fields; they are the keys of [limits].
     for (const std::string& problem : server::check_options(settings.node)) {
@@ -64,6 +78,11 @@ std::vector<std::string> check_relations(const Settings& settings,
             "working directory may be shorter",
             name("data"), settings.data.size(), kLongestData));
     }
+    // A value that is wrong by itself is told as that; what it would have to do with others is unknown.
+    std::erase_if(problems, [&](const std::string& problem) {
+        return std::any_of(loaded.refused.begin(), loaded.refused.end(),
+                           [&](const std::string& key) { return has_key(problem, key); });
+    });
     return problems;
 }
 

@@ -16,8 +16,7 @@ using testing::IsEmpty;
 
 Loaded load(const std::string& file, const std::map<std::string, std::string>& environment = {},
             const std::vector<Given>& flags = {}) {
-    SettingsFile read = parse_settings_file(file, "p.toml");
-    return load_settings(read.given, std::move(read.problems), environment, flags);
+    return load_settings(parse_settings_file(file, "p.toml"), environment, flags);
 }
 
 TEST(Settings, WithoutAnySourceTheDefaultsHold) {
@@ -208,7 +207,7 @@ TEST(Settings, TheDataFolderLeavesRoomForTheControlSocket) {
 TEST(Settings, TheExampleFileNamesEveryKeyWithItsDefault) {
     const std::string path = PARLEY_SOURCE_DIR "/deploy/parleyd.toml";
     const SettingsFile file = read_settings_file(path);
-    const Loaded loaded = load_settings(file.given, file.problems, {}, {});
+    const Loaded loaded = load_settings(file, {}, {});
     EXPECT_THAT(loaded.problems, IsEmpty());
     EXPECT_EQ(loaded.settings.node.limits, Limits{});
     const auto text = read_file(path, 1 << 20);
@@ -268,7 +267,7 @@ TEST(Settings, AProblemIsOneShortLineWhateverTheFileHolds) {
                                  "[[\xff]]\n"};
     for (const std::string& file : files) {
         const SettingsFile read = parse_settings_file(file, "p.toml");
-        const Loaded loaded = load_settings(read.given, read.problems, {}, {});
+        const Loaded loaded = load_settings(read, {}, {});
         ASSERT_EQ(loaded.problems.size(), 1u) << file;
         EXPECT_THAT(loaded.problems[0], testing::StartsWith("p.toml:1: "));
         EXPECT_LT(loaded.problems[0].size(), 500u);

@@ -31,6 +31,18 @@ class Check(ProgramTest):
         (self.folder / "p.toml").write_text('\n[tls]\ncert = "none.crt"\nkey = "none.key"\n')
         self.assertIn("tls.cert (p.toml:3): none.crt", self.refuse(2, "check", "--config", "p.toml"))
 
+    def test_one_mistake_hides_no_other(self):
+        (self.folder / "p.toml").write_text(
+            'listen = "nowhere.invalid:7700"\nretention = "5y"\nthreads = 1.5\nunknwn = 3\n[tls]\ncert = "none.crt"\n'
+            'key = "none.key"\n[limits]\nrate_burst = 5\nrate_per_second = "x"\n')
+        program = self.start("check", "--config", "p.toml")
+        self.assertEqual(program.wait(), 2)
+        said = program.errors()
+        for mistake in ("listen (p.toml:1)", "p.toml:2: retention", "p.toml:3: threads", "p.toml:4: unknwn", "none.crt",
+                        "limits.rate_burst (p.toml:9)", "p.toml:10: limits.rate_per_second"):
+            self.assertIn(mistake, said)
+        self.assertEqual(len(said.splitlines()), 7, said)
+
     def test_it_says_that_a_host_to_listen_at_does_not_resolve(self):
         (self.folder / "p.toml").write_text('insecure_bind = true\nlisten = "no-such-host.invalid:7700"\n')
         self.assertIn("listen (p.toml:2): the name no-such-host.invalid does not resolve", self.refuse(2, "check", "--config", "p.toml"))
