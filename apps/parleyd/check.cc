@@ -71,7 +71,9 @@ class Look {
 
   private:
     const Settings& settings() const { return loaded_.settings; }
-    bool is_meant(std::string_view key) const { return !loaded_.refused.contains(std::string(key)); }
+    bool is_meant(std::string_view key) const {
+        return !loaded_.refused.contains(std::string(key));
+    }
     std::string about(std::string_view key, const std::string& what) const {
         return name_of_key(key, loaded_.where) + ": " + what;
     }

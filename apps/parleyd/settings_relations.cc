@@ -78,7 +78,8 @@ std::vector<std::string> check_relations(const Loaded& loaded) {
             "working directory may be shorter",
             name("data"), settings.data.size(), kLongestData));
     }
-    // A value that is wrong by itself is told as that; what it would have to do with others is unknown.
+    // A value that is wrong by itself is told as that; what it would have to do with others is
+    // unknown.
     std::erase_if(problems, [&](const std::string& problem) {
         return std::any_of(loaded.refused.begin(), loaded.refused.end(),
                            [&](const std::string& key) { return has_key(problem, key); });

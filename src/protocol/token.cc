@@ -162,12 +162,16 @@ Result<TokenClaims> verify(std::string_view token, WallTime now, const SecretsOf
     PARLEY_TRY(const Compact compact, split(token));
     PARLEY_TRY(const std::string day, read_header(compact.header));
     PARLEY_TRY(TokenClaims claims, read_claims(compact.payload, issuer_prefix));
+    const std::vector<std::string> of_application = secrets(claims.application);
+    if (of_application.empty()) {
+        return invalid("there is no such application");
+    }
     bool is_signed = false;
-    for (const std::string& secret : secrets(claims.application)) {
+    for (const std::string& secret : of_application) {
         is_signed = is_signed_by(compact, day, secret) || is_signed;
     }
     if (!is_signed) {
-        return invalid("there is no such application, or its secret did not sign the token");
+        return invalid("no secret of its application signed the token");
     }
     if (day != utc_day(claims.issued_at)) {
         return invalid("the token's kid is not of the day of its iat");

@@ -18,11 +18,16 @@ void Authenticator::set(std::shared_ptr<const Applications> applications) {
     applications_ = std::move(applications);
 }
 
-Result<protocol::TokenClaims> Authenticator::check(std::string_view token,
-                                                   const DeviceId& device) const {
-    const protocol::SecretsOf secrets = [this](const ApplicationKey& key) {
+Result<protocol::TokenClaims> Authenticator::check(std::string_view token, const DeviceId& device,
+                                                   std::string_view address) const {
+    std::string application = "unknown";  // what a stranger claims is not put into the log
+    const protocol::SecretsOf secrets = [&](const ApplicationKey& key) {
         const auto found = applications_->find(key);
-        return found == applications_->end() ? std::vector<std::string>{} : found->second;
+        if (found == applications_->end()) {
+            return std::vector<std::string>{};
+        }
+        application = key.value();
+        return found->second;
     };
     std::string why;
     auto claims = protocol::verify_token(token, clock_.now(), secrets, why, issuer_prefix_);
@@ -30,13 +35,10 @@ Result<protocol::TokenClaims> Authenticator::check(std::string_view token,
         why = "the token is for another device";
     } else if (claims && !wire::is_user_id(claims->user.value())) {
         why = "the token's user id is not one";
-    } else {
-        if (!claims) {
-            log_.warn("token.refused", {{"why", why}});
-        }
+    } else if (claims) {
         return claims;
     }
-    log_.warn("token.refused", {{"why", why}});
+    log_.warn("token.refused", {{"why", why}, {"application", application}, {"address", address}});
     // The same words as verify_token's: a client is not told the cause.
     return unexpected(make_error(ErrorCode::not_authenticated,
                                  "the token was refused; the server's log says why"));

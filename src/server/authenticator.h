@@ -26,8 +26,9 @@ class Authenticator {
     void set(std::shared_ptr<const Applications> applications);
 
     // What the token says, if it opens a session for this device. Errors: not_authenticated, whose
-    // text does not tell the cause; the log does.
-    Result<protocol::TokenClaims> check(std::string_view token, const DeviceId& device) const;
+    // text does not tell the cause; the log does, with the address.
+    Result<protocol::TokenClaims> check(std::string_view token, const DeviceId& device,
+                                        std::string_view address) const;
     // What is left of a token, counted by the clock that it was checked with.
     Duration remaining(const protocol::TokenClaims& claims) const;
 

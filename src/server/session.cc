@@ -156,7 +156,8 @@ void Session::take_outputs() {
 
 void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     wire::Hello& hello = output.hello;
-    auto claims = loop_.authenticator().check(hello.token, hello.device_id);
+    auto claims =
+        loop_.authenticator().check(hello.token, hello.device_id, channel_->peer_address());
     if (!claims) {
         return goodbye(claims.error());
     }
@@ -295,7 +296,8 @@ void Session::on_output(protocol::ServerSession::RefreshReceived& output) {
     if (phase_ != Phase::live) {
         return;
     }
-    auto claims = loop_.authenticator().check(output.token, identity_->device);
+    auto claims =
+        loop_.authenticator().check(output.token, identity_->device, channel_->peer_address());
     if (claims && MailboxId{claims->application, claims->user} != mailbox_id()) {
         claims =
             unexpected(make_error(ErrorCode::not_authenticated, "the token is for another user"));

@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 from parley_json import Device, Server  # noqa: E402
+from memory_test import make_certificate  # noqa: E402
 from raw_client import RawClient, frame, hello, metrics_page, submit, upgrade_request  # noqa: E402
 
 SECONDS = 30
@@ -160,6 +161,16 @@ class Addresses(LimitsTest):
         for reason, count in (("address_connections", 1), ("proxy_header", 1), ("address_rate", 0)):
             self.assertIn(f'parley_connections_refused_total{{reason="{reason}"}} {count}\n', page)
         self.assertIn("\nparley_addresses 1\n", page)
+
+
+class Tls(LimitsTest):
+    def test_the_log_names_who_is_refused_without_words(self):
+        certificate, key = make_certificate(self.enterContext(tempfile.TemporaryDirectory()))
+        self.serve("--tls-cert", certificate, "--tls-key", key, "--log-level", "debug", limits__connections=4)
+        for _ in range(8):
+            self.connect()
+        self.wait_logged("listener.refused reason=connections address=127.0.0.1")
+        self.wait_logged("listener.connection_refused reason=connections address=127.0.0.1")
 
 
 class Strangers(LimitsTest):

@@ -25,13 +25,14 @@ constexpr auto kBetweenWarnings = std::chrono::seconds(10);
 // A warning that is told at most once in ten seconds, with how often it was meant.
 class RareWarning {
   public:
-    void tell(Instant now, const Logger& log, std::string_view event, std::string_view reason) {
+    // How often since it was told, if it is to be told now.
+    std::optional<std::uint64_t> count(Instant now) {
         ++count_;
         if (told_ && now < *told_ + kBetweenWarnings) {
-            return;
+            return std::nullopt;
         }
         told_ = now;
-        log.warn(event, {{"reason", reason}, {"count", std::exchange(count_, 0)}});
+        return std::exchange(count_, 0);
     }
 
   private:
@@ -122,8 +123,10 @@ void Listener::accept_some() {
 // False if accepting again at once would only fail again.
 bool Listener::survives(int error) {
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-        out_of_resources_.tell(own_loop().now(), shared_->log, "listener.accept_failed",
-                               std::strerror(error));
+        if (const auto count = out_of_resources_.count(own_loop().now())) {
+            shared_->log.warn("listener.accept_failed",
+                              {{"reason", std::strerror(error)}, {"count", *count}});
+        }
         return false;
     }
     // Everything else is the end of the connection that waited there (accept(2), "Error handling").
@@ -137,14 +140,17 @@ void Listener::take(UniqueFd fd, const Address& peer) {
     accepted.peer = to_ip(peer);
     const auto refusal = admit(accepted);
     if (refusal) {
-        too_many_.tell(own_loop().now(), shared_->log, "listener.connection_refused",
-                       name_of(*refusal));
+        if (const auto count = too_many_.count(own_loop().now())) {
+            shared_->log.warn("listener.connection_refused", {{"reason", name_of(*refusal)},
+                                                              {"address", to_text(accepted.peer)},
+                                                              {"count", *count}});
+        }
         // On a TLS port words would cost a handshake.
         if (!shared_->options.tls) {
             accepted.telling = Telling::begin(shared_);
         }
         if (!accepted.telling) {
-            shared_->options.admission->count(*refusal);
+            shared_->note(*refusal, accepted.peer);
             return;
         }
     } else if (accepted.peer) {

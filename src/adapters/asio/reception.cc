@@ -80,6 +80,17 @@ bool ListenerShared::trusts(const IpAddress& peer) const {
                        [&](const Network& network) { return network.contains(peer); });
 }
 
+void ListenerShared::note(Refusal refusal, const std::optional<IpAddress>& peer,
+                          std::string_view what) const {
+    options.admission->count(refusal);
+    log.debug("listener.refused",
+              {{"reason", name_of(refusal)}, {"address", to_text(peer)}, {"what", what}});
+}
+
+std::string to_text(const std::optional<IpAddress>& peer) {
+    return peer ? peer->to_text() : "local";
+}
+
 Reception::Reception(std::shared_ptr<ListenerShared> listener, const LoopHandlers& handlers,
                      Accepted accepted)
     : listener_(std::move(listener)),
@@ -157,11 +168,7 @@ void Reception::leave_place() {
 // Whoever is refused keeps nobody else's place while it reads why. Before TLS, where nothing can be
 // said, the connection is only closed.
 void Reception::turn_away(Refusal refusal, std::string_view what) {
-    Admission& admission = *listener_->options.admission;
-    admission.count(refusal);
-    listener_->log.debug("listener.refused", {{"reason", name_of(refusal)},
-                                              {"address", peer_ ? peer_->to_text() : "local"},
-                                              {"what", what}});
+    listener_->note(refusal, peer_, what);
     leave_place();
     slot_.release();
     if (!telling_ && !listener_->options.tls) {
@@ -261,7 +268,9 @@ void Reception::step_tls() {
         case State::ended:
         case State::failed:
             traffic().tls_failures.add();
-            listener_->log.debug("listener.tls_failed", {{"reason", result.what}});
+            listener_->log.debug("listener.tls_failed",
+                                 {{"reason", result.what.empty() ? "it ended" : result.what},
+                                  {"address", to_text(peer_)}});
             // The alert that says why is out already; it must not be lost to a reset.
             socket_.stop_tls();
             if (result.what == kPlainHttp) {

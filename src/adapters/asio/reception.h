@@ -17,12 +17,18 @@
 
 namespace parley::asio {
 
+// The address, or "local" of a connection that has none.
+std::string to_text(const std::optional<IpAddress>& peer);
+
 // What all connections of one listener share, on any loop; constant but for
 // what says otherwise.
 struct ListenerShared {
     ListenerShared(ListenOptions from, std::size_t loops, Logger logger);
 
     bool trusts(const IpAddress& peer) const;
+    // Counts it, and says so in the log.
+    void note(Refusal refusal, const std::optional<IpAddress>& peer,
+              std::string_view what = {}) const;
 
     ListenOptions options;
     std::vector<std::string> subprotocols;
