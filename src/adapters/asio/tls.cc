@@ -313,7 +313,7 @@ std::string Tls::describe_failure() const {
         default:
             return std::string("its certificate is not trusted: ") +
                    X509_verify_cert_error_string(verdict) +
-                   " (if it is your own, give the file of its CA)";
+                   " (if it is your own, give the file of its CA: parley --ca FILE)";
     }
 }
 
