@@ -11,12 +11,12 @@ namespace {
 constexpr std::chrono::hours kSoon{14 * 24};
 constexpr const char* kAdvice = "put a new one there and send SIGHUP";
 
+}  // namespace
+
 std::string date(WallTime time) {
     return fmt::format("{:%Y-%m-%d %H:%M} UTC",
                        fmt::gmtime(static_cast<std::time_t>(to_ms(time) / 1000)));
 }
-
-}  // namespace
 
 Result<std::shared_ptr<asio::TlsServer>> load_tls(const Settings& settings,
                                                   const std::map<std::string, std::string>& where) {
@@ -36,6 +36,17 @@ Error tls_error(const Settings& settings, const std::map<std::string, std::strin
 
 bool is_valid_at(const asio::CertificateValidity& validity, WallTime now) {
     return validity.from <= now && now < validity.until;
+}
+
+Result<void> judge_successor(const std::string& file, const asio::CertificateValidity& current,
+                             const asio::CertificateValidity& next, WallTime now) {
+    if (is_valid_at(next, now) || !is_valid_at(current, now)) {
+        return {};
+    }
+    return unexpected(make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("{}; the one in use, valid until {}, stays",
+                    certificate_warning(file, next, now).value_or(file), date(current.until))));
 }
 
 std::optional<std::string> certificate_warning(const std::string& file,

@@ -284,9 +284,15 @@ void Server::drain(Task drained) {
 
 Result<void> Server::reload_certificate() {
     if (tls_) {
-        if (const auto reloaded = tls_->reload(); !reloaded) {
+        const auto judge = [this](const asio::CertificateValidity& next) {
+            return judge_successor(settings_.tls_cert, tls_->validity(), next, clock_.now());
+        };
+        if (const auto reloaded = tls_->reload(judge); !reloaded) {
             return unexpected(tls_error(settings_, where_, reloaded.error()));
         }
+        log_.info("certificate.reloaded", {{"file", settings_.tls_cert},
+                                           {"from", date(tls_->validity().from)},
+                                           {"until", date(tls_->validity().until)}});
         warn_of_certificate();
     }
     return {};

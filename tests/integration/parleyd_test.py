@@ -264,10 +264,19 @@ class Tls(ProgramTest):
         server.process.send_signal(signal.SIGHUP)
         server.wait_logged("server.reloaded")
         self.assertEqual(server.errors().count("certificate.attention"), 1)
+        self.assertRegex(server.errors(), r"info  certificate\.reloaded .*until=\"20\d\d-")
+        good = pathlib.Path(certificate).read_text()
         subprocess.run(
             ["openssl", "x509", "-in", certificate, "-signkey", key, "-days", "-1", "-out", certificate], check=True, capture_output=True)
         server.process.send_signal(signal.SIGHUP)
-        server.wait_logged("the certificate ended on")
+        server.wait_logged("certificate.not_reloaded")
+        # Clients take the one in use, and would not take this one.
+        self.assertRegex(server.errors(), r"the certificate ended on 20.* the one in use, valid until 20.*, stays")
+        ended = pathlib.Path(certificate).read_text()
+        pathlib.Path(certificate).write_text(good)
+        self.assertEqual(self.subject(server.port), "long")
+        pathlib.Path(certificate).write_text(ended)
+        self.assertEqual(server.errors().count("certificate.reloaded"), 1)
         # No client takes it, so it is a mistake and no note.
         self.assertRegex(self.refuse(2, "check", *flags), r"tls\.cert \(--tls-cert\): .*server\.crt: the certificate ended on 20")
         # Who starts with it all the same is told, and serves: a restart must not make more of it than it is.

@@ -30,8 +30,11 @@ Result<std::shared_ptr<TlsServer>> TlsServer::load(std::string certificate_file,
     return std::shared_ptr<TlsServer>(new TlsServer(std::move(state)));
 }
 
-Result<void> TlsServer::reload() {
+Result<void> TlsServer::reload(const Judge& judge) {
     PARLEY_TRY(TlsContext context, make_server_context(state_->certificate_file, state_->key_file));
+    if (judge) {
+        PARLEY_CHECK(judge(validity_of(context)));
+    }
     const std::lock_guard lock(state_->mutex);
     state_->context.swap(context);
     return {};

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "parley/result.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,9 +29,10 @@ class TlsServer {
                                                    std::string key_file);
     ~TlsServer();
 
-    // Reads the same files again; new connections use what they hold. On an error everything stays
-    // as it was.
-    Result<void> reload();
+    // Reads the same files again; new connections use what they hold. On an error, of the files or
+    // of `judge`, who may refuse what they hold, everything stays as it was.
+    using Judge = std::function<Result<void>(const CertificateValidity& next)>;
+    Result<void> reload(const Judge& judge = nullptr);
 
     // Of the files in use.
     CertificateValidity validity() const;
