@@ -90,6 +90,13 @@ void Reclaimer::tell(const Worked& worked) {
     told_ = worked.why;
 }
 
+std::uint64_t room_to_rewrite(::rocksdb::DB& database) {
+    constexpr std::uint64_t kAtOnce = 2ull << 30;
+    std::uint64_t tables = 0;
+    database.GetAggregatedIntProperty(::rocksdb::DB::Properties::kLiveSstFilesSize, &tables);
+    return std::min(tables, kAtOnce);
+}
+
 ::rocksdb::Status rewrite(::rocksdb::DB& database,
                           const std::vector<::rocksdb::ColumnFamilyHandle*>& families,
                           const mailbox::DeleteRange& range, bool flush,

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -82,6 +83,8 @@ class Reclaimer {
     std::thread thread_;
 };
 
+// The engine rewrites so many bytes at a time, or less, and needs the room meanwhile.
+std::uint64_t room_to_rewrite(::rocksdb::DB& database);
 // Has the engine rewrite what holds this range; blocks. `flush`: what was written last, too.
 // `families` in the order of the spaces.
 ::rocksdb::Status rewrite(::rocksdb::DB& database,

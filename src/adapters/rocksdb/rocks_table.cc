@@ -173,8 +173,7 @@ Result<void> TableOnRocks::start(io::Loop& loop) {
             error.description.find("Permission denied") != std::string::npos
                 ? "; give all of the data folder to the user that the server runs as (chown -R)"
                 : "; look at the disk (parleyd verify names what is damaged), keep this folder, "
-                  "and "
-                  "restore a backup into a new one";
+                  "and restore a backup into a new one";
         return unexpected(std::move(error));
     }
     thread_ = std::make_unique<CommitThread>(
@@ -410,20 +409,15 @@ Result<void> TableOnRocks::compact() {
     });
 }
 
-// On the reclaimer's thread.
+// On the reclaimer's thread. Where damage is known no compaction meets it again.
 Reclaimer::Worked TableOnRocks::reclaim_now(const mailbox::DeleteRange& range, bool fresh,
                                             std::atomic<bool>& cancelled) {
-    // The engine compacts so much at a time, or less, and needs the room meanwhile.
-    constexpr std::uint64_t kAtOnce = 2ull << 30;
-    // Where damage is known no compaction meets it again.
     if (trouble_->damage()) {
         return {Reclaimer::Outcome::never, "the store is damaged"};
     }
     const auto status = guarded([&]() -> Result<Status> {
-        std::uint64_t tables = 0;
-        database_->GetAggregatedIntProperty(::rocksdb::DB::Properties::kLiveSstFilesSize, &tables);
         PARLEY_TRY(const std::uint64_t free, free_bytes(folder_));
-        const bool room = free >= options_.free_space_reserve + std::min(tables, kAtOnce);
+        const bool room = free >= options_.free_space_reserve + room_to_rewrite(*database_);
         return room && check_room() ? rewrite(*database_, families_, range, fresh, cancelled)
                                     : Status::NoSpace();
     });
