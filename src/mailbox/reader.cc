@@ -243,7 +243,8 @@ Result<Read> read_events(StoreShared& shared, const MailboxId& id,
     const MailboxKey mailbox = mailbox_key(id);
     const WallTime cutoff = shared.now() - shared.retention;  // R17
     for (bool looked = false;; looked = true) {
-        KeyRange range = events_between(mailbox, from, kSequenceEnd - 1);
+        // Up to the head and no further: a cursor beyond it would not be taken back.
+        KeyRange range = events_between(mailbox, from, last);
         ScanOptions options{std::move(range.from), std::move(range.to)};
         options.entries = limit.events + 1;
         options.bytes = limit.bytes + options.entries * kEventOverhead;
@@ -254,7 +255,6 @@ Result<Read> read_events(StoreShared& shared, const MailboxId& id,
         PARLEY_TRY(const EventRecord first, decode_event(entries.front().value));
         if (first.at < cutoff && !looked) {
             PARLEY_TRY(const auto since, first_since(shared.table, mailbox, from, last, cutoff));
-            // Nothing retained up to the head; what came after it wakes the watchers.
             if (!since) {
                 return read;
             }
@@ -264,7 +264,9 @@ Result<Read> read_events(StoreShared& shared, const MailboxId& id,
         PARLEY_TRY(const bool all, take_events(shared, entries, limit, read));
         const Sequence reached = read.events.back().sequence;
         read.more = !all || reached.value() < last;
-        read.through = read.more ? reached : std::max(reached, read.through);
+        if (read.more) {
+            read.through = reached;
+        }
         return read;
     }
 }
