@@ -198,7 +198,10 @@ class Users(ProgramTest):
         for way in self.both_ways(server):
             with self.subTest(way):
                 self.assertEqual(self.ask("session", "list"), {"sessions": [], "total": 0})
-                self.assertEqual(self.start("session", "end", "alice", "--data", "data").wait(), 1)
+                self.assertIn("no session of alice is open in application " + server.application["applicationKey"],
+                              self.refuse(1, "session", "end", "alice", "--data", "data"))
+                self.assertIn("there is no user zed in application " + server.application["applicationKey"],
+                              self.refuse(1, "session", "end", "zed", "--data", "data"))
         self.assertIn("--all", self.refuse(2, "session", "end", "--data", "data"))
 
     def test_devices_are_listed_and_forgotten(self):  # R24

@@ -54,6 +54,21 @@ int list_sessions(const CommandInput& input) {
     return ask_and_print(input, {"GET", path + "/sessions" + query, ""}, print_sessions);
 }
 
+// There may be no such user: a name or an application that is mistyped or forgotten.
+int complain_of_no_session(const CommandInput& input) {
+    const std::string path = user_path(input);
+    const auto user = administer(input.settings, {"GET", path, ""});
+    if (user && user->status == 404) {
+        return complain_of(*user);
+    }
+    const std::string_view prefix = "/v1/applications/";
+    const std::string application =
+        path.substr(prefix.size(), path.find("/users/") - prefix.size());
+    complain("no session of " + std::string(input.arguments["USER"]) + " is open in application " +
+             application);
+    return exit_code::kRefused;
+}
+
 int end_sessions(const CommandInput& input) {
     const CommandArguments& given = input.arguments;
     if (given.has("USER") == given.has("--all")) {
@@ -84,7 +99,7 @@ int end_sessions(const CommandInput& input) {
     // Who named a session that is not there should hear of it.
     const bool is_missing = given.has("USER") && code == exit_code::kOk &&
                             answer.value("ended_sessions", std::size_t{0}) == 0;
-    return is_missing ? exit_code::kRefused : code;
+    return is_missing ? complain_of_no_session(input) : code;
 }
 
 int list_devices(const CommandInput& input) {
