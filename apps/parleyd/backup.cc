@@ -3,6 +3,7 @@
 #include "base/try.h"
 #include "data_folder.h"
 #include "files.h"
+#include "ownership.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -191,6 +192,30 @@ Result<void> check_empty(const std::string& data) {
     return failure ? unexpected(failed(data, failure.message())) : Result<void>();
 }
 
+Error cannot_make(std::string what, std::error_code why) {
+    if (why == std::errc::permission_denied || why == std::errc::read_only_file_system) {
+        what += "; the server makes the folder, as its own user " + own_name() +
+                ", who must be able to write there (ReadWritePaths= of its unit, too)";
+    }
+    return make_error(ErrorCode::invalid_argument, std::move(what));
+}
+
+// The line begins with the folder of the backup, and that need not be what is full.
+Error with_full_disk(Error error, const std::string& data, const std::string& folder) {
+    if (error.description.find("No space left") != std::string::npos) {
+        const auto available = [](const std::string& path) {
+            std::error_code failure;
+            const fs::space_info space = fs::space(path, failure);
+            return failure ? UINTMAX_MAX : space.available;
+        };
+        error.description += available(data) <= available(folder)
+                                 ? "; it is the disk of the data folder " + data +
+                                       " that is full: a backup first flushes what is in memory"
+                                 : "; it is the disk of the backup that is full";
+    }
+    return error;
+}
+
 }  // namespace
 
 Result<Manifest> make_backup(mailbox::Table& table, const std::string& data,
@@ -203,6 +228,9 @@ Result<Manifest> make_backup(mailbox::Table& table, const std::string& data,
     const std::string parent =
         fs::path(to).has_parent_path() ? fs::path(to).parent_path().string() : ".";
     if (!fs::is_directory(parent, failure)) {
+        if (failure == std::errc::permission_denied) {
+            return unexpected(cannot_make(parent + ": " + failure.message(), failure));
+        }
         return unexpected(failed(parent, "there is no such folder"));
     }
     Unfinished unfinished(to + ".partial");
@@ -210,9 +238,12 @@ Result<Manifest> make_backup(mailbox::Table& table, const std::string& data,
     // What an interrupted backup may have left.
     fs::remove_all(folder, failure);
     if (::mkdir(folder.c_str(), 0700) != 0) {
-        return unexpected(file_error("cannot be made", folder));
+        const std::error_code why(errno, std::generic_category());
+        return unexpected(cannot_make(file_error("cannot be made", folder).description, why));
     }
-    PARLEY_CHECK(table.backup(folder + "/store"));
+    if (auto copied = table.backup(folder + "/store"); !copied) {
+        return unexpected(with_full_disk(std::move(copied).error(), data, folder));
+    }
     PARLEY_CHECK(copy_applications(data, folder));
     PARLEY_CHECK(close_folders(folder));
     Manifest manifest{std::move(made), PARLEY_VERSION, table.epoch().value(), {}};

@@ -77,6 +77,10 @@ std::optional<std::string> refused_in(const std::string& data) {
 
 }  // namespace
 
+std::string own_name() {
+    return name_of(::geteuid());
+}
+
 Result<void> check_owner(const std::string& data) {
     struct stat status{};
     if (::geteuid() != 0 || ::stat(data.c_str(), &status) != 0 || status.st_uid == 0) {

@@ -17,6 +17,9 @@ Result<void> check_owner(const std::string& data);
 // An error (store_failed) names what it may not read or write, whose that is, and how to go on.
 Result<void> check_access(const std::string& data);
 
+// The user that this process runs as.
+std::string own_name();
+
 // Both.
 Result<void> check_usable(const std::string& data);
 

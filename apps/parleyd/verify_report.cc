@@ -37,7 +37,12 @@ void VerifyReport::find(const std::string& where, const std::string& what) {
         ++findings_;
         say(where + ": " + what);
     } else {
-        say(where + ": cannot be read because of that (" + place + ")");
+        const std::string line = where + ": cannot be read because of that (" + place + ")";
+        // A mailbox has its devices, events and keys there, and each is met.
+        if (line != last_named_) {
+            say(line);
+            last_named_ = line;
+        }
     }
 }
 

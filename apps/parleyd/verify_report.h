@@ -31,6 +31,7 @@ class VerifyReport {
     const std::function<void(const std::string& line)> say_;
     std::uint64_t findings_ = 0;
     std::uint64_t lines_ = 0;
+    std::string last_named_;  // as behind a damaged place
     std::set<std::string> places_;
 };
 

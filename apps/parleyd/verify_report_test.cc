@@ -29,6 +29,16 @@ TEST_F(Verified, ADamagedPlaceIsOneFindingAndNamesWhoMeetsIt) {
     EXPECT_EQ(lines_[2], "user bob: cannot be read because of that (000017.sst offset 40)");
 }
 
+TEST_F(Verified, AMailboxThatMeetsADamagedPlaceAgainIsNamedOnce) {
+    const std::string damage = kDamage + "data/store/rocksdb/000017.sst offset 40 size 9";
+    report_.find_in_file("data/store/rocksdb/000017.sst", damage);
+    for (const char* const where : {"user bob", "user bob", "user carol"}) {
+        report_.find(where, damage);
+    }
+    ASSERT_THAT(lines_, SizeIs(3));
+    EXPECT_THAT(lines_[2], testing::StartsWith("user carol: "));
+}
+
 TEST_F(Verified, AUserWhoIsCalledLikeAFileHidesNothing) {
     report_.find("user 1.log", "its append key has another time");
     report_.find("user 1.log", "an append key leads to it, and it is missing");

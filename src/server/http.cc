@@ -77,7 +77,10 @@ void HttpSide::find_out(Readiness::Done done) {
         return done(Reason{"store away", "the store takes no messages now", true});
     }
     if (const auto trouble = loop_.store().trouble()) {
-        return done(Reason{"store damaged", *trouble, false});
+        return done(Reason{"store damaged",
+                           *trouble + "; how to go on (parleyd verify, restore): backup.md of the "
+                                      "manual, \"When the store is damaged\"",
+                           false});
     }
     if (common.metrics()[Metric::events_stopped] > 0) {
         return done(Reason{"store damaged", "a mailbox cannot be read; the log says which", true});

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from program import BINARY, SECONDS, ProgramTest
+from program import BINARY, SECONDS, ProgramTest, obey_modes
 from parley_json import Device  # noqa: E402
 
 
@@ -124,6 +124,18 @@ class OnlineBackup(BackupTest):
         errors = self.run_command(1, "backup", "no/such/folder", "--data", "data")[1]
         self.assertIn("no such folder", errors)
         self.assertEqual(list((self.folder / "there").iterdir()), [])
+        self.assertEqual(server.end(), 0)
+
+    def test_a_place_where_the_server_may_not_write_is_told_with_its_user(self):
+        server = self.serve(prepare=obey_modes)
+        (self.folder / "closed" / "more").mkdir(parents=True)
+        (self.folder / "closed").chmod(0o500)
+        self.addCleanup((self.folder / "closed").chmod, 0o700)
+        errors = self.run_command(1, "backup", "closed/copy", "--data", "data")[1]
+        self.assertIn(f"{self.folder}/closed/copy.partial: cannot be made: Permission denied; the server makes the folder, as its own user", errors)
+        (self.folder / "closed").chmod(0)
+        self.assertIn("closed/more: Permission denied; the server makes the folder",
+                      self.run_command(1, "backup", "closed/more/copy", "--data", "data")[1])
         self.assertEqual(server.end(), 0)
 
 
@@ -278,6 +290,11 @@ class Verify(BackupTest):
         out = self.run_command(1, "verify", "--data", "data")[0]
         self.assertIn("; 1 thing is wrong; look at the disk", out)
         self.assertEqual(len([line for line in out.splitlines() if f"{log.name}: the record at byte" in line and "because" not in line]), 1, out)
+        # What was not read is not counted as nothing.
+        self.assertIn("the store cannot be opened", out)
+        self.assertNotIn("0 users", out)
+        # The start does not send to what cannot open it either.
+        self.assertIn("restore a backup into a new one", self.refuse(4, "--data", "data", "--listen", "127.0.0.1:0"))
 
     def test_of_a_damaged_backup_the_advice_is_another_one(self):
         self.run_command(0, "backup", "copy", "--data", "data")
@@ -287,7 +304,7 @@ class Verify(BackupTest):
         table.unlink()  # a hard link of the server's own
         table.write_bytes(content)
         out = self.run_command(1, "verify", "--data", "copy")[0]
-        self.assertIn("; 1 thing is wrong; do not count on this backup", out)
+        self.assertIn("; 1 thing is wrong; do not count on this backup: keep the older ones", out)
         self.assertEqual(self.server.end(), 0)
 
     def test_no_store_is_said(self):

@@ -192,6 +192,9 @@ class SmallDisk(ProgramTest):
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.assertIn("copy", done.stderr)
         self.assertEqual([p.name for p in self.data.iterdir() if p.name.startswith("copy")], [])
+        # It need not be the disk of the backup that is full.
+        said = self.refuse(1, "backup", "elsewhere", "--config", "p.toml", "--data", "data")
+        self.assertIn(f"the disk of the data folder data that is full", said)
         self.ballast.unlink()
         self.assertEqual(server.end(), 0)
 
@@ -216,6 +219,7 @@ class BadBlock(ProgramTest):
         status, body = server.control("/readyz")
         self.assertEqual(status, 503)
         self.assertIn(table.name, body)
+        self.assertIn("parleyd verify", body)
         server.wait_logged("store.unreadable")
         self.assertEqual(server.errors().count("store.unreadable"), 1, server.errors())
         self.assertIn(table.name, server.errors())

@@ -74,13 +74,19 @@ void verify_backup(const std::string& folder, VerifyReport& report) {
     });
 }
 
+// `counts`: none if the store cannot be opened, so that nothing of it is known.
 int conclude(std::uint64_t findings, const rocksdb::FilesChecked& files,
-             const mailbox::VerifyCounts& counts, bool is_backup) {
-    std::printf("parleyd: %s with %s, %s, %s, %s with %s, %s; ",
-                counted(files.files, "file").c_str(), counted(files.bytes, "byte").c_str(),
-                counted(counts.users, "user").c_str(), counted(counts.devices, "device").c_str(),
-                counted(counts.events, "event").c_str(), counted(counts.bytes, "byte").c_str(),
-                counted(counts.keys, "append key").c_str());
+             const std::optional<mailbox::VerifyCounts>& counts, bool is_backup) {
+    std::printf("parleyd: %s with %s, ", counted(files.files, "file").c_str(),
+                counted(files.bytes, "byte").c_str());
+    if (counts) {
+        std::printf(
+            "%s, %s, %s with %s, %s; ", counted(counts->users, "user").c_str(),
+            counted(counts->devices, "device").c_str(), counted(counts->events, "event").c_str(),
+            counted(counts->bytes, "byte").c_str(), counted(counts->keys, "append key").c_str());
+    } else {
+        std::fputs("the store cannot be opened, so what is in it was not read; ", stdout);
+    }
     if (findings == 0) {
         std::puts("nothing is wrong");
         return exit_code::kOk;
@@ -88,9 +94,10 @@ int conclude(std::uint64_t findings, const rocksdb::FilesChecked& files,
     std::printf("%s wrong; %s (the manual's backup.md says how)\n",
                 counted(findings, "thing is", "things are").c_str(),
                 is_backup
-                    ? "do not count on this backup: make a new one of the running server, and "
-                      "if that is lost restore another one"
-                    : "look at the disk, keep this folder, and restore a backup into a new one");
+                    ? "do not count on this backup: keep the older ones; if the server is sound "
+                      "(/readyz) make a new one, else restore the newest that verifies"
+                    : "look at the disk, keep this folder, and restore the newest backup that "
+                      "verifies into a new one");
     return exit_code::kRefused;
 }
 
@@ -124,7 +131,7 @@ int verify(const CommandInput& input) {
             progress.tell(counted(checked.files, "file") + ", " +
                           std::to_string(checked.bytes >> 20) + " MiB read");
         });
-    mailbox::VerifyCounts counts;
+    std::optional<mailbox::VerifyCounts> counts;
     if (table) {
         counts = verify_records(**table, report, progress);
     } else {
