@@ -283,7 +283,9 @@ class Trace(ProgramTest):
         asyncio.run(talk(server))
         printed, errors = self.trace(1, "never-sent")
         self.assertEqual(printed, "")
-        self.assertIn("parleyd: message never-sent is nowhere in 2 mailboxes (3 events): it was never accepted", errors)
+        self.assertIn("parleyd: message never-sent (ids that the SDK makes look like 01890a5d-ac96-774b-bcce-b302099a8057) is nowhere in 2 mailboxes (3 events): it was never accepted", errors)
+        usual = "01890a5d-ac96-774b-bcce-b302099a8057"
+        self.assertIn(f"message {usual} is nowhere", self.trace(1, usual)[1])
         printed, _ = self.trace(1, "never-sent", "--json")
         self.assertIsNone(json.loads(printed)["found"])
         self.assertIn("a message id is", self.trace(2, "no id")[1])

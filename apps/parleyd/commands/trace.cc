@@ -9,9 +9,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace parley::parleyd {
 namespace {
@@ -123,6 +125,15 @@ std::optional<ordered_json> ask(const CommandInput& input, const std::string& ta
     return json;
 }
 
+// Other clients may make their ids as they like (spec/wire.md), so a different one is no mistake.
+bool is_of_the_sdk(const std::string& message) {
+    constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    return std::equal(
+        message.begin(), message.end(), kForm.begin(), kForm.end(), [](char c, char form) {
+            return form == '-' ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        });
+}
+
 int trace(const CommandInput& input) {
     const std::string message(input.arguments["MESSAGE_ID"]);
     std::uint64_t mailboxes = 0;
@@ -162,8 +173,12 @@ int trace(const CommandInput& input) {
     if (found.is_object()) {
         return exit_code::kOk;
     }
-    complain("message " + message + " is nowhere in " + counted(mailboxes, "mailbox", "mailboxes") +
-             " (" + counted(events, "event") +
+    const std::string form =
+        is_of_the_sdk(message)
+            ? ""
+            : " (ids that the SDK makes look like 01890a5d-ac96-774b-bcce-b302099a8057)";
+    complain("message " + message + form + " is nowhere in " +
+             counted(mailboxes, "mailbox", "mailboxes") + " (" + counted(events, "event") +
              "): it was never accepted here, or it is older than the retention, or its "
              "mailboxes were erased");
     return exit_code::kRefused;
