@@ -168,7 +168,7 @@ class IdleSessions(MemoryTest):
             each = (self.resident() - before) / (many - few)
             asyncio.run(self.neighbours_are_served())
         print(f"an idle session: {each:.0f} bytes resident, the user's mailbox at hand included", file=sys.stderr)
-        self.assertLess(each, 17_000)
+        self.assertLess(each, 17 * 1024)
 
     def open_idle(self, stack, first, end):
         """A session each for these users; they are all Welcome when this returns."""
