@@ -103,6 +103,9 @@ TEST(Tls, BackpressureAndPausesLoseNothing) {
 }
 
 TEST(Tls, TheHostOfTheUrlMustBeInTheCertificate) {
+    if (!testing::knows_localhost()) {
+        GTEST_SKIP() << "this machine does not resolve localhost (/etc/hosts)";
+    }
     CertificateAuthority authority;
     AsioLoop loop;
     Server by_name(loop, with_tls(load(authority.issue("name", {{"DNS:localhost"}}))));

@@ -4,6 +4,8 @@
 #include "adapters/asio/dialer.h"
 #include "adapters/asio/loop.h"
 
+#include <netdb.h>
+
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -16,6 +18,16 @@
 // A server and its clients on one loop and real loopback sockets, without sleeping: a test runs
 // turns until what it waits for is there, or fails after a generous limit.
 namespace parley::asio::testing {
+
+// A bare root without /etc/hosts may have no name for itself.
+inline bool knows_localhost() {
+    addrinfo* found = nullptr;
+    if (::getaddrinfo("localhost", nullptr, nullptr, &found) != 0) {
+        return false;
+    }
+    ::freeaddrinfo(found);
+    return true;
+}
 
 using namespace std::chrono_literals;
 
