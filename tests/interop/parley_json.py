@@ -56,7 +56,7 @@ class Server:
         binary = os.environ["PARLEYD"]
         self.process = subprocess.Popen(
             [*self.wrapper, binary, "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", *self.flags],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True)
         for line in self.process.stdout:
             ready = re.fullmatch(r"parleyd ready on 127\.0\.0\.1:(\d+)\n", line)
             if ready:
@@ -70,7 +70,7 @@ class Server:
         return pathlib.Path(self.log.name).read_text(errors="replace")[-4000:]
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
+        os.killpg(self.process.pid, signal.SIGKILL)  # and what a wrapper started
         self.process.wait()
         self.process.stdout.close()
 
