@@ -6,6 +6,7 @@
 #include "apps/parleyd/admin/trace.h"
 #include "apps/parleyd/application_file.h"
 #include "base/assert.h"
+#include "io/testing/counting_entropy.h"
 #include "io/testing/manual_loop.h"
 #include "mailbox/memory_table.h"
 #include "mailbox/verifier.h"
@@ -51,20 +52,6 @@ void ask_router(const io::HttpRequest& request) {
     });
     PARLEY_ASSERT(answered == 1 && handled <= 1);
 }
-
-class CountingEntropy final : public io::Entropy {
-  public:
-    std::string bytes(std::size_t count) override {
-        std::string result;
-        while (result.size() < count) {
-            result += static_cast<char>(next_++);
-        }
-        return result;
-    }
-
-  private:
-    unsigned char next_ = 0;
-};
 
 // A data folder with two applications, the same for each input.
 class Folder {
@@ -192,7 +179,7 @@ class Office {
     ApplicationFiles& files_;
     io::ManualLoop loop_;
     io::ManualWallClock wall_{loop_};
-    CountingEntropy entropy_;
+    io::CountingEntropy entropy_;
     mailbox::MemoryTable table_;
     std::unique_ptr<mailbox::LogStore> store_;
     std::unique_ptr<mailbox::Store> door_;
@@ -218,7 +205,7 @@ mailbox::MemoryDisk used_disk(ApplicationFiles& files) {
 
 // Methods and targets by turns, parted by line breaks.
 void play(std::string_view input) {
-    CountingEntropy entropy;
+    io::CountingEntropy entropy;
     ApplicationFiles files(folder().path(), std::string(protocol::kDefaultIssuerPrefix), entropy);
     // Made again only when an input has changed it: every file of it is flushed.
     static std::string as_it_was;

@@ -3,6 +3,7 @@
 #include "application_file.h"
 #include "base/crypto.h"
 #include "files.h"
+#include "io/testing/counting_entropy.h"
 
 #include <sys/stat.h>
 
@@ -19,20 +20,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr const char* kPrefix = "//rtc.sinch.com/applications/";
-
-class CountingEntropy final : public io::Entropy {
-  public:
-    std::string bytes(std::size_t count) override {
-        std::string result;
-        while (result.size() < count) {
-            result += static_cast<char>(next_++);
-        }
-        return result;
-    }
-
-  private:
-    unsigned char next_ = 0;
-};
 
 class ApplicationFolder : public testing::Test {
   protected:
@@ -65,7 +52,7 @@ class ApplicationFolder : public testing::Test {
         return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 0777 : 0;
     }
 
-    CountingEntropy entropy_;
+    io::CountingEntropy entropy_;
     std::string path_ = make_folder();
     ApplicationFiles files_{path_, kPrefix, entropy_};
 };

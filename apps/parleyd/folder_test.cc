@@ -2,6 +2,7 @@
 #include "base/crypto.h"
 #include "data_folder.h"
 #include "files.h"
+#include "io/testing/counting_entropy.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,21 +21,6 @@ using testing::Not;
 
 constexpr const char* kPrefix = "//rtc.sinch.com/applications/";
 
-// Gives different bytes at each call.
-class CountingEntropy final : public io::Entropy {
-  public:
-    std::string bytes(std::size_t count) override {
-        std::string result;
-        while (result.size() < count) {
-            result += static_cast<char>(next_++);
-        }
-        return result;
-    }
-
-  private:
-    unsigned char next_ = 200;
-};
-
 class Folder : public testing::Test {
   protected:
     Folder() {
@@ -50,7 +36,7 @@ class Folder : public testing::Test {
         return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 0777 : 0;
     }
 
-    CountingEntropy entropy_;
+    io::CountingEntropy entropy_{200};
     std::string path_;
     std::string file_;
 };
