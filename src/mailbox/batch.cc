@@ -140,7 +140,7 @@ void Batch::place(Candidate& candidate) {
         shared_.damage.note(name_of(state->key), judged.error(),
                             [&shared = shared_, key = state->key, last = state->position.last,
                              mark = state->record.mark,
-                             cutoff = moment_.now - shared_.retention]() -> Result<void> {
+                             cutoff = shared_.kept_since(moment_.now)]() -> Result<void> {
                                 PARLEY_CHECK(find_floor(shared.table, key, last, mark, cutoff));
                                 return {};
                             });
@@ -286,7 +286,7 @@ Result<bool> Batch::over_quota(MailboxState& state, std::uint64_t size) {
 
 Result<void> Batch::look_up_floor(MailboxState& state) {
     const Position& at = state.position;
-    const WallTime cutoff = moment_.now - shared_.retention;
+    const WallTime cutoff = shared_.kept_since(moment_.now);
     PARLEY_TRY(const Floor floor,
                find_floor(shared_.table, state.key, at.last, state.record.mark, cutoff));
     if (floor.retained) {

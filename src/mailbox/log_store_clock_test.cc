@@ -174,6 +174,22 @@ TEST_F(LogStoreClockTest, ReclaimsBodiesByDaysAfterTheirEvents) {
     EXPECT_EQ(world_->disk().entries(Space::bodies), 0u);
 }
 
+// R17, R20
+TEST_F(LogStoreClockTest, KeepsWhatExpiredAwayWhenTheRetentionIsRaised) {
+    open({.retention = 24h, .retry_window = 1h});
+    call_->append(incoming("bob", "1", "one", shared(std::string(2000, 'b'))));
+    world_->advance(84h);
+    ASSERT_EQ(world_->disk().entries(Space::bodies), 0u);
+    ASSERT_EQ(world_->disk().entries(Space::events), 1u);  // its file was not compacted
+    world_->settings().retention = 240h;
+    world_->restart();
+    EXPECT_TRUE(call_->read("bob").events.empty());
+    EXPECT_EQ(call_->append(incoming("bob", "1")).outcome, Outcome::duplicate);
+    EXPECT_EQ(world_->door().trouble(), std::nullopt);
+    call_->append(incoming("bob", "2", "two", shared(std::string(2000, 'c'))));
+    EXPECT_EQ(call_->contents("bob").size(), 1u);
+}
+
 // The same content again, on the day on which its first copy goes.
 TEST_F(LogStoreClockTest, KeepsABodyThatCameAgain) {
     open({.retention = 24h, .retry_window = 1h});

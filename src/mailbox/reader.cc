@@ -241,7 +241,7 @@ Result<Read> read_events(StoreShared& shared, const MailboxId& id,
         return read;
     }
     const MailboxKey mailbox = mailbox_key(id);
-    const WallTime cutoff = shared.now() - shared.retention;  // R17
+    const WallTime cutoff = shared.kept_since(shared.now());
     for (bool looked = false;; looked = true) {
         // Up to the head and no further: a cursor beyond it would not be taken back.
         KeyRange range = events_between(mailbox, from, last);
@@ -282,7 +282,7 @@ Result<std::optional<Found>> find_event(StoreShared& shared, const MailboxId& id
     // Keys may outlive their events (retention, an erase).
     PARLEY_TRY(const auto event,
                shared.table.get(Space::events, event_key(mailbox, record.sequence)));
-    if (!event || record.at < shared.now() - shared.retention) {
+    if (!event || record.at < shared.kept_since(shared.now())) {
         return std::optional<Found>();
     }
     return std::optional(Found{Sequence(record.sequence), record.at});

@@ -405,7 +405,8 @@ Result<ClockRecord> decode_clock(std::string_view value) {
     }
     record.expired = reader.time();
     record.bodies_day = static_cast<std::uint32_t>(reader.be(4));
-    if (!reader.done()) {
+    // What is still to come has not expired.
+    if (!reader.done() || record.expired > record.time) {
         return unexpected(corrupt("the record of the clock"));
     }
     return record;

@@ -145,10 +145,10 @@ class Verifier {
         }
         StoredEvent event{Sequence(mailbox.last), record.at,
                           std::make_shared<const Bytes>(record.bytes), nullptr};
-        if (record.reference && (is_live || record.reference->day >= clock_.bodies_day)) {
+        if (record.reference && is_live) {
             PARLEY_TRY(event.body, body(*record.reference, record.body_size));
         } else if (record.reference) {
-            return {};  // past retention, and its body gone with its day
+            return {};  // nobody reads it again, and its body may be gone with its day
         } else if (record.body) {
             event.body = std::make_shared<const Bytes>(*record.body);
         }

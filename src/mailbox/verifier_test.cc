@@ -84,6 +84,19 @@ TEST_F(VerifierTest, FindsAnEventWhoseBodyIsSaidToHaveExpiredBeforeIt) {
     expect_one_finding(std::to_string(events_[2].sequence.value()), "its body is missing");
 }
 
+TEST_F(VerifierTest, FindsAClockByWhichMoreHasExpiredThanTimeHasPassed) {
+    ClockRecord clock =
+        decode_clock(world_.table().get(Space::state, clock_key()).value().value()).value();
+    clock.expired = clock.time + std::chrono::milliseconds(1);
+    commit({{{Space::state, clock_key(), encode(clock), {}}},
+            {{Space::bodies, body_key(day_of(events_[1].at), sha256(large(1)))}},
+            {}});
+    run();
+    ASSERT_EQ(findings_.size(), 2u) << testing::PrintToString(findings_);
+    EXPECT_THAT(findings_[0], HasSubstr("the clock: "));
+    EXPECT_THAT(findings_[1], HasSubstr("its body is missing"));  // it excuses nothing
+}
+
 TEST_F(VerifierTest, FindsAnAppendKeyThatIsMissing) {
     const Bytes key = append_key(mailbox_key(mailbox_of("bob")), incoming("bob", "2").key);
     commit({{}, {{Space::keys, key}}, {}});

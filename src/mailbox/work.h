@@ -11,6 +11,7 @@
 #include "mailbox/store_metrics.h"
 #include "mailbox/table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <variant>
@@ -129,6 +130,9 @@ struct StoreShared {
     WallTime expired() const {
         return wall_time_from_ms(expired_ms.load(std::memory_order_acquire));
     }
+    // Events stored before are not handed out (R17): past retention at `time`, or gone while a
+    // shorter retention was set.
+    WallTime kept_since(WallTime time) const { return std::max(time - retention, expired()); }
 };
 
 // Raises `value` to at least `to`; what it is then.
