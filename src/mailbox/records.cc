@@ -39,6 +39,9 @@ void put_varint(Bytes& out, std::uint64_t value) {
     out.push_back(static_cast<char>(value));
 }
 
+// Far beyond any clock, and differences of two times do not overflow.
+constexpr std::uint64_t kTimeEndMs = 1ull << 60;
+
 Error corrupt(const char* what) {
     return make_error(ErrorCode::store_failed,
                       std::string("the mailbox store is damaged: ") + what + " cannot be read");
@@ -57,7 +60,11 @@ class FieldReader {
         }
         return value;
     }
-    WallTime time() { return wall_time_from_ms(static_cast<std::int64_t>(be(8))); }
+    WallTime time() {
+        const std::uint64_t ms = be(8);
+        ok_ = ok_ && ms < kTimeEndMs;
+        return wall_time_from_ms(ok_ ? static_cast<std::int64_t>(ms) : 0);
+    }
     std::uint8_t byte() { return static_cast<std::uint8_t>(be(1)); }
     std::uint64_t varint() {
         std::uint64_t value = 0;

@@ -128,6 +128,20 @@ TEST(Records, RefuseEveryTruncationAndWhatFollows) {
     EXPECT_FALSE(decode_user(std::string("\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12)));
 }
 
+// Differences of two times must not overflow.
+TEST(Records, RefuseTimesThatAreNone) {
+    for (const std::int64_t ms : {std::int64_t(-1), std::int64_t(1) << 60}) {
+        EXPECT_FALSE(decode_device(encode(DeviceRecord{wall_time_from_ms(ms)})).has_value());
+        EXPECT_FALSE(decode_key(encode(KeyRecord{wall_time_from_ms(ms), 1})).has_value());
+        ClockRecord clock;
+        clock.time = wall_time_from_ms(ms);
+        EXPECT_FALSE(decode_clock(encode(clock)).has_value());
+    }
+    ClockRecord early;
+    early.expired = wall_time_from_ms(1);  // nothing can have expired that is still to come
+    EXPECT_FALSE(decode_clock(encode(early)).has_value());
+}
+
 TEST(Records, ANewerFormatIsRefusedByName) {
     Bytes clock = encode(ClockRecord{});
     clock[0] = 2;
