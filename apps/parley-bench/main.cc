@@ -2,14 +2,15 @@
 #include "adapters/asio/dialer.h"
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/loop.h"
-#include "protocol/token.h"
-#include "wire/frames.h"
+#include "coordinator.h"
 #include "workload.h"
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <iostream>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kUsage = 2;
 constexpr int kFailed = 1;
+constexpr int kInterrupted = 130;
 
 int complain(const std::string& what, int code) {
     std::cerr << "parley-bench: " << what << '\n';
@@ -53,19 +55,29 @@ bool read_application(const std::string& file, Settings& settings, std::string& 
     return true;
 }
 
-void add_options(CLI::App& app, Settings& settings, std::string& file, bool& json,
-                 double& seconds) {
-    app.add_option("--server", settings.target.url, "ws://HOST:PORT or wss://HOST:PORT")
+void add_options(CLI::App& app, Settings& settings, std::string& file, bool& json) {
+    app.add_option("--server", settings.url, "ws://HOST:PORT or wss://HOST:PORT")
         ->capture_default_str();
-    app.add_option("--ca", settings.target.ca_file, "PEM file of certificates to trust, for wss");
+    app.add_option("--ca", settings.ca_file, "PEM file of certificates to trust, for wss");
     app.add_option("--app", file, "application.json of the server")->capture_default_str();
     app.add_option("--server-pid", settings.server_pid, "report CPU and memory of this process")
         ->check(CLI::PositiveNumber);
     app.add_option("--text-bytes", settings.text_bytes, "length of each text")
         ->capture_default_str();
-    app.add_option("--seconds", seconds, "how long to measure")
+    app.add_option("--seconds", settings.seconds, "how long to measure")
         ->capture_default_str()
         ->check(CLI::Range(0.1, 86400.0));
+    app.add_option("--warmup", settings.warmup, "seconds of load before the measurement (pairs)")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 3600.0));
+    app.add_option("--threads", settings.threads, "threads of the generator (pairs)")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 256));
+    app.add_option("--source", settings.sources,
+                   "address to connect from, or a range such as 127.0.0.1-127.0.0.20; may be "
+                   "repeated: connections take them in turn");
+    app.add_flag("--progress,!--no-progress", settings.progress,
+                 "a line a second on standard error (default: if that is a terminal)");
     app.add_flag("--json", json, "one JSON object instead of a table");
 }
 
@@ -107,21 +119,66 @@ void add_workloads(CLI::App& app, Settings& settings) {
     app.require_subcommand(1);
 }
 
-int run(Settings settings, bool json, double seconds) {
+// Every connection is a descriptor. The limit that a process may set itself is the hard one.
+std::string raise_descriptor_limit(std::size_t connections) {
+    constexpr std::size_t kOthers = 64;
     rlimit descriptors{};
     getrlimit(RLIMIT_NOFILE, &descriptors);
     descriptors.rlim_cur = descriptors.rlim_max;
     setrlimit(RLIMIT_NOFILE, &descriptors);
+    if (connections + kOthers <= descriptors.rlim_cur) {
+        return {};
+    }
+    return fmt::format(
+        "{} connections need {} descriptors, and this process may have {}: raise its limit "
+        "(ulimit -Hn), or share the connections out over several processes",
+        connections, connections + kOthers, descriptors.rlim_cur);
+}
 
+int print(const Settings& settings, const Report& report, bool json) {
+    std::cout << (json ? as_json(settings, report) + '\n' : as_table(settings, report));
+    for (const std::string& warning : report.warnings) {
+        std::cerr << "parley-bench: warning: " << warning << '\n';
+    }
+    return report.interrupted ? kInterrupted : 0;
+}
+
+int run_plan(const Settings& settings, const Plan& plan, bool json, std::uint64_t seed) {
+    auto target = Target::make(settings.url, settings.ca_file, settings.sources);
+    if (!target) {
+        return complain(target.error().description, kUsage);
+    }
+    if (const std::string why = raise_descriptor_limit(plan.connections); !why.empty()) {
+        return complain(why, kFailed);
+    }
+    Outcome outcome;
+    Report report;
+    Coordinator coordinator(settings, *target, plan, seed);
+    if (const std::string why = coordinator.run(outcome); !why.empty()) {
+        return complain(why, kFailed);
+    }
+    report.interrupted = outcome.interrupted;
+    if (outcome.spans.size() < plan.steps.size()) {
+        return complain("interrupted before anything was measured", kInterrupted);
+    }
+    plan.report(settings, outcome, report);
+    return print(settings, report, json);
+}
+
+int run(Settings settings, bool json) {
     asio::SystemEntropy entropy;
+    settings.run = "bench" + std::to_string(unix_ms() % 1'000'000'000);
+    if (settings.workload == "pairs") {
+        return run_plan(settings, plan_pairs(settings), json, entropy.seed());
+    }
     asio::SystemWallClock clock;
     asio::AsioLoop loop;
     asio::AsioDialer dialer(loop);
-    settings.duration =
-        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-    settings.run = "bench" + std::to_string(to_ms(clock.now()) % 1'000'000'000);
     if (settings.messages == 0) {
         settings.messages = settings.workload == "storm" ? 3 : 100'000;
+    }
+    if (const std::string why = raise_descriptor_limit(settings.pairs); !why.empty()) {
+        return complain(why, kFailed);
     }
     const auto workload = make_workload(settings, loop, dialer, clock, entropy.seed());
     workload->start();
@@ -131,22 +188,18 @@ int run(Settings settings, bool json, double seconds) {
     if (!workload->failure().empty()) {
         return complain(workload->failure(), kFailed);
     }
-    std::cout << (json ? as_json(settings, workload->report()) + '\n'
-                       : as_table(settings, workload->report()));
-    return 0;
+    return print(settings, workload->report(), json);
 }
 
 int main_with(int argc, char** argv) {
     Settings settings;
-    settings.target.url = "ws://127.0.0.1:7700";
-    settings.target.subprotocol = wire::kProtoSubprotocol;
     std::string file = "parley-data/application.json";
     bool json = false;
-    double seconds = 10;
+    settings.progress = ::isatty(STDERR_FILENO) == 1;
     CLI::App app{"Load generator for a Parley server. One command a workload.", "parley-bench"};
     app.set_version_flag("--version", PARLEY_VERSION);
     app.set_help_all_flag("--help-all", "the options of all workloads");
-    add_options(app, settings, file, json, seconds);
+    add_options(app, settings, file, json);
     add_workloads(app, settings);
     try {
         app.parse(argc, argv);
@@ -156,14 +209,17 @@ int main_with(int argc, char** argv) {
         }
         return complain(std::string(error.what()) + " (--help lists what there is)", kUsage);
     }
-    if (const auto url = io::check_url(settings.target.url); !url) {
+    if (settings.threads > settings.pairs) {
+        return complain("there are more --threads than things to share out over them", kUsage);
+    }
+    if (const auto url = io::check_url(settings.url); !url) {
         return complain("--server: " + url.error().description, kUsage);
     }
     std::string why;
     if (!read_application(file, settings, why)) {
         return complain(why, kUsage);
     }
-    return run(std::move(settings), json, seconds);
+    return run(std::move(settings), json);
 }
 
 }  // namespace

@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace parley::bench {
@@ -15,39 +13,19 @@ namespace {
 constexpr std::size_t kConnectingAtOnce = 256;
 }
 
-ProcessUse ProcessUse::of(int pid) {
-    ProcessUse use;
-    if (pid <= 0) {
-        return use;
-    }
-    const std::string folder = "/proc/" + std::to_string(pid);
-    std::ifstream stat(folder + "/stat");
-    std::string text((std::istreambuf_iterator<char>(stat)), {});
-    // proc(5): after the command name in parentheses come the fields from 3 on; 14 and 15 are utime
-    // and stime in ticks.
-    const auto name_end = text.rfind(')');
-    if (name_end != std::string::npos) {
-        std::istringstream fields(text.substr(name_end + 1));
-        std::string skipped;
-        for (int field = 3; field < 14; ++field) {
-            fields >> skipped;
-        }
-        double user = 0, system = 0;
-        fields >> user >> system;
-        use.cpu_seconds = (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-    }
-    std::ifstream status(folder + "/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("VmRSS:")) {
-            use.resident_kib = std::stod(line.substr(6));
-        }
-    }
-    return use;
-}
-
 Workload::Workload(Settings settings, io::Loop& loop, io::Dialer& dialer,
                    const io::WallClock& clock, std::uint64_t seed)
-    : settings_(std::move(settings)), loop_(loop), dialer_(dialer), clock_(clock), ids_(seed) {}
+    : settings_(std::move(settings)),
+      duration_(
+          std::chrono::duration_cast<Duration>(std::chrono::duration<double>(settings_.seconds))),
+      loop_(loop),
+      dialer_(dialer),
+      clock_(clock),
+      ids_(seed) {
+    target_.url = settings_.url;
+    target_.subprotocol = wire::kProtoSubprotocol;
+    target_.ca_file = settings_.ca_file;
+}
 
 UserId Workload::user(const std::string& role, std::size_t index) const {
     return UserId(settings_.run + "-" + role + "-" + std::to_string(index));
@@ -59,7 +37,7 @@ Device& Workload::add_device(UserId user, const std::string& device, Device::Hoo
             fail(name + ": " + why);
         };
     }
-    devices_.push_back(std::make_unique<Device>(loop_, dialer_, settings_.target, std::move(user),
+    devices_.push_back(std::make_unique<Device>(loop_, dialer_, target_, std::move(user),
                                                 DeviceId(device), std::move(hooks)));
     return *devices_.back();
 }
@@ -124,13 +102,13 @@ double Workload::seconds_measured() const {
 
 void Workload::add_server_figures(double messages) {
     const double seconds = seconds_measured();
-    const double own = ProcessUse::of(getpid()).cpu_seconds - self_before_.cpu_seconds;
+    const double own = static_cast<double>(ProcessUse::of(getpid()).cpu - self_before_.cpu) / 1e9;
     report_.add("generator CPU share", own / seconds, "of one core");
     if (settings_.server_pid <= 0) {
         return;
     }
     const ProcessUse now = ProcessUse::of(settings_.server_pid);
-    const double cpu = now.cpu_seconds - server_before_.cpu_seconds;
+    const double cpu = static_cast<double>(now.cpu - server_before_.cpu) / 1e9;
     report_.add("server CPU share", cpu / seconds, "of one core");
     if (messages > 0) {
         report_.add("server CPU per 1,000 messages", cpu * 1e6 / messages, "ms");

@@ -2,6 +2,9 @@
 
 #include "device.h"
 #include "histogram.h"
+#include "process.h"
+#include "report.h"
+#include "settings.h"
 
 #include "base/random.h"
 #include "io/clock.h"
@@ -14,47 +17,6 @@
 #include <vector>
 
 namespace parley::bench {
-
-struct Settings {
-    std::string workload;
-    io::DialTarget target;
-    ApplicationKey application;
-    std::string secret;
-    std::string issuer_prefix;
-    std::string run;  // makes the users of this run its own
-    std::size_t pairs =
-        100;  // pairs: how many; offline: absent users; idle and storm: devices; fanout: recipients
-    std::size_t outstanding =
-        1;                     // pairs, offline, fanout: submissions without their end per sender
-    double rate = 0;           // pairs: messages/s in all, open loop; 0: closed loop
-    std::size_t messages = 0;  // offline: in all; storm: events each
-    std::size_t text_bytes = 100;
-    Duration duration = std::chrono::seconds(10);
-    int server_pid = 0;
-};
-
-// What a run measured, in the order of printing. Latencies in microseconds.
-struct Report {
-    struct Figure {
-        std::string name;
-        double value = 0;
-        std::string unit;
-    };
-    std::vector<Figure> figures;
-    std::vector<std::pair<std::string, Histogram>> latencies;
-
-    void add(std::string name, double value, std::string unit) {
-        figures.push_back({std::move(name), value, std::move(unit)});
-    }
-};
-
-// CPU time of a process so far (user and system) and its resident memory; zeros where it can't be
-// read.
-struct ProcessUse {
-    double cpu_seconds = 0;
-    double resident_kib = 0;
-    static ProcessUse of(int pid);
-};
 
 // What all workloads share: devices, message ids, the clock of the measurement, and how a run ends.
 // A workload starts its devices in start() and calls finish() when it has measured; fail() if it
@@ -92,6 +54,8 @@ class Workload {
     }
 
     Settings settings_;
+    io::DialTarget target_;
+    Duration duration_;
     io::Loop& loop_;
     io::Dialer& dialer_;
     const io::WallClock& clock_;
@@ -114,8 +78,5 @@ class Workload {
 // By name: pairs, offline, idle, fanout, storm; null: there is no such one.
 std::unique_ptr<Workload> make_workload(Settings settings, io::Loop& loop, io::Dialer& dialer,
                                         const io::WallClock& clock, std::uint64_t seed);
-
-std::string as_table(const Settings& settings, const Report& report);
-std::string as_json(const Settings& settings, const Report& report);
 
 }  // namespace parley::bench

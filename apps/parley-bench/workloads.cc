@@ -18,104 +18,6 @@ bool accepted(const wire::SubmitResult& result, std::string& why) {
     return why.empty();
 }
 
-// Online 1:1. A message is done when its receipt is back at the sender.
-class Pairs final : public Workload {
-  public:
-    using Workload::Workload;
-
-    void start() override {
-        for (std::size_t i = 0; i < settings_.pairs; ++i) {
-            Device::Hooks hooks;
-            hooks.on_welcome = [this] { connected_one(); };
-            hooks.on_incoming = [this](const wire::Message& message) {
-                arrived(message.message_id);
-            };
-            add_device(user("receiver", i), "r", std::move(hooks));
-        }
-        for (std::size_t i = 0; i < settings_.pairs; ++i) {
-            Device::Hooks hooks;
-            hooks.on_welcome = [this] { connected_one(); };
-            hooks.on_result = [this](const wire::SubmitResult& result) { answered(result); };
-            hooks.on_delivered = [this, i](const wire::Delivered& delivered) {
-                receipted(delivered.message_id, i);
-            };
-            add_device(user("sender", i), "s", std::move(hooks));
-        }
-        connect_all(0, 2 * settings_.pairs, true, [this] { go(); });
-    }
-
-  private:
-    void go() {
-        begin_measuring();
-        end_ = loop_.call_at(loop_.now() + settings_.duration, [this] { stop(); });
-        if (settings_.rate > 0) {
-            return tick();
-        }
-        for (std::size_t i = 0; i < settings_.pairs; ++i) {
-            for (std::size_t k = 0; k < settings_.outstanding; ++k) {
-                send(i);
-            }
-        }
-    }
-
-    // Open loop: what is due by the clock is sent, whether or not the server keeps up.
-    void tick() {
-        const auto due = static_cast<std::uint64_t>(seconds_measured() * settings_.rate);
-        for (; submitted_ < due; ++turn_) {
-            send(turn_ % settings_.pairs);
-        }
-        tick_ = loop_.call_at(loop_.now() + std::chrono::milliseconds(1), [this] { tick(); });
-    }
-
-    void send(std::size_t pair) {
-        wire::Submit submit = message_to({user("receiver", pair)});
-        started_[submit.message.message_id] = Clock::now();
-        ++submitted_;
-        devices_[settings_.pairs + pair]->submit(submit);
-    }
-
-    void answered(const wire::SubmitResult& result) {
-        std::string why;
-        if (!accepted(result, why)) {
-            return fail(why);
-        }
-        if (const auto at = started_.find(result.message_id); at != started_.end()) {
-            sent_.record(us_since(at->second));
-        }
-    }
-    void arrived(const MessageId& id) {
-        if (const auto at = started_.find(id); at != started_.end()) {
-            delivered_.record(us_since(at->second));
-        }
-    }
-    void receipted(const MessageId& id, std::size_t pair) {
-        const auto at = started_.find(id);
-        if (at == started_.end()) {
-            return;
-        }
-        receipt_.record(us_since(at->second));
-        started_.erase(at);
-        if (settings_.rate <= 0) {
-            send(pair);
-        }
-    }
-
-    void stop() {
-        const double seconds = seconds_measured();
-        report_.add("messages sent", static_cast<double>(sent_.count()) / seconds, "/s");
-        report_.add("messages delivered", static_cast<double>(delivered_.count()) / seconds, "/s");
-        report_.add("messages receipted", static_cast<double>(receipt_.count()) / seconds, "/s");
-        add_server_figures(static_cast<double>(receipt_.count()));
-        report_.latencies = {{"sent", sent_}, {"delivered", delivered_}, {"receipted", receipt_}};
-        finish();
-    }
-
-    std::unordered_map<MessageId, Clock::time_point> started_;
-    std::uint64_t submitted_ = 0, turn_ = 0;
-    Histogram sent_, delivered_, receipt_;
-    io::Timer end_, tick_;
-};
-
 // Stores messages for absent users, then drains them. A user is known to the server once it was
 // connected.
 class Offline final : public Workload {
@@ -210,7 +112,7 @@ class Idle final : public Workload {
             report_.add("connected", static_cast<double>(settings_.pairs) / seconds_measured(),
                         "/s");
             begin_measuring();
-            end_ = loop_.call_at(loop_.now() + settings_.duration, [this, before] {
+            end_ = loop_.call_at(loop_.now() + duration_, [this, before] {
                 const ProcessUse now = ProcessUse::of(settings_.server_pid);
                 if (settings_.server_pid > 0) {
                     report_.add("server memory per connection",
@@ -249,7 +151,7 @@ class Fanout final : public Workload {
         add_device(user("sender", 0), "s", std::move(hooks));
         connect_all(0, settings_.pairs + 1, true, [this] {
             begin_measuring();
-            end_ = loop_.call_at(loop_.now() + settings_.duration, [this] { stop(); });
+            end_ = loop_.call_at(loop_.now() + duration_, [this] { stop(); });
             for (std::size_t k = 0; k < settings_.outstanding; ++k) {
                 send();
             }
@@ -383,9 +285,6 @@ std::unique_ptr<Workload> make_workload(Settings settings, io::Loop& loop, io::D
     const auto make = [&]<typename W>() -> std::unique_ptr<Workload> {
         return std::make_unique<W>(std::move(settings), loop, dialer, clock, seed);
     };
-    if (name == "pairs") {
-        return make.template operator()<Pairs>();
-    }
     if (name == "offline") {
         return make.template operator()<Offline>();
     }

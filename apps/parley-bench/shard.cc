@@ -1,0 +1,114 @@
+#include "shard.h"
+
+#include "protocol/token.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace parley::bench {
+namespace {
+
+// One writer: a load and a store are enough.
+void add_one(std::atomic<std::uint64_t>& number) {
+    number.store(number.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Shard::Shard(const Place& place, std::size_t connections)
+    : place_(place),
+      settings_(place.settings),
+      reactor_(place.target, *this, connections, place.seed),
+      ids_(place.seed) {}
+
+void Shard::run() {
+    standing_.tid = ::gettid();
+    while (!place_.orders.quit.load(std::memory_order_acquire)) {
+        if (const auto step = place_.orders.step.load(std::memory_order_acquire); step != step_) {
+            step_ = step;
+            begin(step);
+        }
+        const Nanos wake_at = turn();
+        reactor_.flush();
+        reactor_.wait(wake_at);
+    }
+}
+
+wire::Hello Shard::hello(const UserId& user, const std::string& device) const {
+    protocol::TokenClaims claims;
+    claims.application = settings_.application;
+    claims.user = user;
+    claims.issued_at = wall_time_from_ms(static_cast<std::int64_t>(unix_ms()));
+    claims.expires_at = claims.issued_at + std::chrono::hours(24);
+    claims.nonce = user.value();
+    wire::Hello hello;
+    hello.token =
+        protocol::sign_token(claims, settings_.secret, settings_.issuer_prefix).value_or("");
+    hello.device_id = DeviceId(device);
+    hello.supports_messaging = true;
+    hello.sdk = "parley-bench";
+    return hello;
+}
+
+UserId Shard::user(const char* role, std::size_t index) const {
+    const std::size_t global = index * settings_.threads + place_.thread;
+    return UserId(settings_.run + "-" + role + "-" + std::to_string(global));
+}
+
+void Shard::connect_all(std::uint32_t first, std::size_t count) {
+    next_ = first;
+    last_ = first + static_cast<std::uint32_t>(count);
+    connect_more();
+}
+
+void Shard::connect_more() {
+    const std::size_t most = std::max<std::size_t>(settings_.connecting / settings_.threads, 1);
+    while (next_ < last_ && making_ < most) {
+        ++making_;
+        reactor_.connect(next_++);
+    }
+}
+
+void Shard::on_welcome(std::uint32_t, const wire::Welcome& welcome) {
+    inflight_submissions_ = std::max(welcome.limits.inflight_submissions, 1u);
+    add_one(standing_.connected);
+    --making_;
+    connect_more();
+}
+
+void Shard::on_refused(std::uint32_t index, const std::string& why) {
+    fail(user_of(index).value() + ": " + why);
+}
+
+void Shard::on_end(std::uint32_t index, const std::string& why) {
+    fail(user_of(index).value() + ": " + why);
+}
+
+void Shard::step_done() {
+    standing_.step_done.store(step_, std::memory_order_release);
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(place_.orders.changed, &one, sizeof one);
+}
+
+void Shard::fail(std::string why) {
+    if (standing_.failed) {
+        return;
+    }
+    standing_.failure = std::move(why);
+    standing_.failed.store(true, std::memory_order_release);
+    step_done();
+}
+
+void Shard::count(Stage stage, Nanos due) {
+    add_one(standing_.counts[stage]);
+    Tally::Line& line = tally_.lines[stage];
+    if (window().holds(now())) {
+        ++line.counted;
+    }
+    if (window().holds(due)) {
+        line.latency.record((now() - due) / 1000);
+    }
+}
+
+}  // namespace parley::bench
