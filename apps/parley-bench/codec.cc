@@ -224,10 +224,18 @@ SubmitTemplate::SubmitTemplate(const std::vector<UserId>& recipients, std::strin
     frame_ = wire::encode(wire::ClientFrame(std::move(submit)));
     id_at_ = frame_.find(std::string(kMessageIdBytes, '\x7f'));
     PARLEY_ASSERT(id_at_ != Bytes::npos);
+    recipient_bytes_ = recipients.front().value().size();
+    recipient_at_ = frame_.find(recipients.front().value(), id_at_ + kMessageIdBytes);
+    PARLEY_ASSERT(recipient_at_ != Bytes::npos);
     if (stamped) {
         stamp_at_ = frame_.find(stamp, id_at_ + kMessageIdBytes);
         PARLEY_ASSERT(stamp_at_ != Bytes::npos);
     }
+}
+
+void SubmitTemplate::address(std::string_view recipient) {
+    PARLEY_ASSERT(recipient.size() == recipient_bytes_);
+    std::memcpy(frame_.data() + recipient_at_, recipient.data(), recipient.size());
 }
 
 void SubmitTemplate::append(Bytes& out, const MessageIds& ids, std::uint64_t unix_ms,
@@ -258,11 +266,6 @@ void append_ack(Bytes& out, std::uint64_t sequence, const websocket::MaskKey& ke
     frame[1] = static_cast<char>(size - 2);
     frame[2] = 1 << 3;
     websocket::append_frame(out, websocket::Opcode::binary, as_bytes({frame, size}), key);
-}
-
-void append_client_frame(Bytes& out, const wire::ClientFrame& frame,
-                         const websocket::MaskKey& key) {
-    websocket::append_frame(out, websocket::Opcode::binary, as_bytes(wire::encode(frame)), key);
 }
 
 }  // namespace parley::bench

@@ -91,17 +91,19 @@ class SubmitTemplate {
   public:
     SubmitTemplate(const std::vector<UserId>& recipients, std::string text,
                    std::int64_t created_at_ms);
+    // To another recipient than the template's one and only, with a name of the same length.
+    void address(std::string_view recipient);
     void append(Bytes& out, const MessageIds& ids, std::uint64_t unix_ms, std::uint64_t tag,
                 const websocket::MaskKey& key) const;
-    std::size_t frame_bytes() const { return frame_.size(); }
 
   private:
     Bytes frame_;
     std::size_t id_at_ = 0;
+    std::size_t recipient_at_ = 0;
+    std::size_t recipient_bytes_ = 0;
     std::size_t stamp_at_ = 0;  // 0: the text is too short to be told apart
 };
 
 void append_ack(Bytes& out, std::uint64_t sequence, const websocket::MaskKey& key);
-void append_client_frame(Bytes& out, const wire::ClientFrame& frame, const websocket::MaskKey& key);
 
 }  // namespace parley::bench

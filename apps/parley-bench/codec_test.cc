@@ -75,6 +75,16 @@ TEST(SubmitTemplate, WritesWhatTheServerReads) {
     EXPECT_EQ(std::get<wire::Ack>(frames[3]).sequence, Sequence(0x7f));
 }
 
+TEST(SubmitTemplate, IsAddressedAnew) {
+    SubmitTemplate submit({UserId("bob")}, std::string(100, 'x'), 42);
+    submit.address("eve");
+    Bytes out;
+    submit.append(out, MessageIds(7), kMs, 1, kKey);
+    const auto frames = read_as_server(out);
+    ASSERT_EQ(frames.size(), 1u);
+    EXPECT_EQ(std::get<wire::Submit>(frames[0]).message.recipient_ids, std::vector{UserId("eve")});
+}
+
 TEST(SubmitTemplate, TakesTextsOfAnyLength) {
     for (const std::size_t length : {0u, 1u, 11u, 12u, 125u, 126u, 65'536u}) {
         const SubmitTemplate submit({UserId("bob")}, std::string(length, 'x'), 42);

@@ -40,7 +40,7 @@ Coordinator::Coordinator(const Settings& settings, const Target& target, const P
     orders_.changed = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     Random seeds(seed);
     for (std::size_t i = 0; i < settings.threads; ++i) {
-        shards_.push_back(plan.make({settings, target, orders_, i, seeds.next()}));
+        shards_.push_back(plan.make({settings, target, orders_, plan.steps, i, seeds.next()}));
     }
 }
 
@@ -195,11 +195,10 @@ void Coordinator::print_progress() {
     }
     std::uint64_t moved = connected;
     std::string line = fmt::format("{}: {} connected", doing_, connected);
-    constexpr const char* kNames[] = {"sent", "delivered", "receipted"};
-    for (const Stage stage : {kSent, kDelivered, kReceipted}) {
-        const std::uint64_t count = sum(stage);
+    for (std::size_t stage = 0; stage < plan_.stages.size(); ++stage) {
+        const std::uint64_t count = sum(static_cast<Stage>(stage));
         line += fmt::format(", {:.0f} {}/s", static_cast<double>(count - shown_[stage]) / seconds,
-                            kNames[stage]);
+                            plan_.stages[stage]);
         shown_[stage] = count;
         moved += count;
     }
@@ -225,7 +224,7 @@ Coordinator::Sample Coordinator::sample() const {
         taken.thread_waited.push_back(waited_for_core(shards_[i]->standing().tid));
     }
     // Last: on a large process this takes a moment.
-    taken.server = ProcessUse::of(settings_.server_pid);
+    taken.server = ProcessUse::of(settings_.server_pid, plan_.memory);
     taken.server.cpu = server_cpu;
     return taken;
 }

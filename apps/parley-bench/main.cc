@@ -1,17 +1,14 @@
-#include "adapters/asio/clock.h"
-#include "adapters/asio/dialer.h"
-#include "adapters/asio/entropy.h"
-#include "adapters/asio/loop.h"
 #include "coordinator.h"
-#include "workload.h"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 
@@ -70,12 +67,17 @@ void add_options(CLI::App& app, Settings& settings, std::string& file, bool& jso
     app.add_option("--warmup", settings.warmup, "seconds of load before the measurement (pairs)")
         ->capture_default_str()
         ->check(CLI::Range(0.0, 3600.0));
-    app.add_option("--threads", settings.threads, "threads of the generator (pairs)")
+    app.add_option("--threads", settings.threads, "threads of the generator")
         ->capture_default_str()
         ->check(CLI::Range(1, 256));
     app.add_option("--source", settings.sources,
                    "address to connect from, or a range such as 127.0.0.1-127.0.0.20; may be "
                    "repeated: connections take them in turn");
+    app.add_option("--run", settings.run,
+                   "in the names of the users; a second run with the same name meets them again");
+    app.add_option("--connecting", settings.connecting, "connections in the making at once")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
     app.add_flag("--progress,!--no-progress", settings.progress,
                  "a line a second on standard error (default: if that is a terminal)");
     app.add_flag("--json", json, "one JSON object instead of a table");
@@ -105,10 +107,18 @@ void add_workloads(CLI::App& app, Settings& settings) {
     offline
         ->add_option("-W,--outstanding", settings.outstanding, "submissions under way per sender")
         ->check(positive);
+    offline->add_flag("!--no-enrol", settings.enrol,
+                      "the users never connected before: for a server that holds messages for "
+                      "unknown users");
+    offline->add_flag("!--no-drain", settings.drain, "leave the messages there");
+    offline->add_flag("--resync", settings.resync,
+                      "fetch all messages once more, each user with a new device");
     auto* idle = add("idle", "connections that say nothing");
     idle->add_option("-N,--connections", settings.pairs, "connections")->check(positive);
     auto* fanout = add("fanout", "one message to many recipients, all online");
     fanout->add_option("-R,--recipients", settings.pairs, "recipients of each message")
+        ->check(positive);
+    fanout->add_option("--senders", settings.senders, "senders, each with recipients of its own")
         ->check(positive);
     fanout->add_option("-W,--outstanding", settings.outstanding, "messages under way")
         ->check(positive);
@@ -158,37 +168,40 @@ int run_plan(const Settings& settings, const Plan& plan, bool json, std::uint64_
         return complain(why, kFailed);
     }
     report.interrupted = outcome.interrupted;
-    if (outcome.spans.size() < plan.steps.size()) {
+    plan.report(settings, outcome, report);
+    if (report.figures.empty()) {
         return complain("interrupted before anything was measured", kInterrupted);
     }
-    plan.report(settings, outcome, report);
     return print(settings, report, json);
 }
 
+Plan plan_of(const Settings& settings) {
+    constexpr std::pair<std::string_view, Plan (*)(const Settings&)> kPlans[] = {
+        {"pairs", plan_pairs},   {"offline", plan_offline}, {"idle", plan_idle},
+        {"fanout", plan_fanout}, {"storm", plan_storm},
+    };
+    const auto* const plan =
+        std::find_if(std::begin(kPlans), std::end(kPlans),
+                     [&](const auto& one) { return one.first == settings.workload; });
+    return plan->second(settings);
+}
+
 int run(Settings settings, bool json) {
-    asio::SystemEntropy entropy;
-    settings.run = "bench" + std::to_string(unix_ms() % 1'000'000'000);
-    if (settings.workload == "pairs") {
-        return run_plan(settings, plan_pairs(settings), json, entropy.seed());
+    std::uint64_t seed = 0;
+    if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) {
+        return complain("the system gives no random numbers", kFailed);
     }
-    asio::SystemWallClock clock;
-    asio::AsioLoop loop;
-    asio::AsioDialer dialer(loop);
+    if (settings.run.empty()) {
+        settings.run = "bench" + std::to_string(unix_ms() % 1'000'000'000);
+    }
     if (settings.messages == 0) {
         settings.messages = settings.workload == "storm" ? 3 : 100'000;
     }
-    if (const std::string why = raise_descriptor_limit(settings.pairs); !why.empty()) {
-        return complain(why, kFailed);
+    const std::size_t shared = settings.workload == "fanout" ? settings.senders : settings.pairs;
+    if (settings.threads > shared) {
+        return complain("there are more --threads than things to share out over them", kUsage);
     }
-    const auto workload = make_workload(settings, loop, dialer, clock, entropy.seed());
-    workload->start();
-    while (!workload->done()) {
-        loop.run_turn(asio::AsioLoop::Wait::yes);
-    }
-    if (!workload->failure().empty()) {
-        return complain(workload->failure(), kFailed);
-    }
-    return print(settings, workload->report(), json);
+    return run_plan(settings, plan_of(settings), json, seed);
 }
 
 int main_with(int argc, char** argv) {
@@ -208,12 +221,6 @@ int main_with(int argc, char** argv) {
             return app.exit(error);
         }
         return complain(std::string(error.what()) + " (--help lists what there is)", kUsage);
-    }
-    if (settings.threads > settings.pairs) {
-        return complain("there are more --threads than things to share out over them", kUsage);
-    }
-    if (const auto url = io::check_url(settings.url); !url) {
-        return complain("--server: " + url.error().description, kUsage);
     }
     std::string why;
     if (!read_application(file, settings, why)) {

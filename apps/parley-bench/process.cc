@@ -29,13 +29,15 @@ Nanos ProcessUse::cpu_of(int pid) {
     return read_clock(clock);
 }
 
-ProcessUse ProcessUse::of(int pid) {
+ProcessUse ProcessUse::of(int pid, Memory memory) {
     ProcessUse use;
     if (pid > 0) {
         const std::string folder = "/proc/" + std::to_string(pid);
         use.cpu = cpu_of(pid);
         use.resident_kib = kib_in(folder + "/status", "VmRSS:");
-        use.proportional_kib = kib_in(folder + "/smaps_rollup", "Pss:");
+        if (memory == Memory::proportional_too) {
+            use.proportional_kib = kib_in(folder + "/smaps_rollup", "Pss:");
+        }
     }
     return use;
 }

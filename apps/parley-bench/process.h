@@ -10,7 +10,9 @@ struct ProcessUse {
     Nanos cpu = 0;
     double resident_kib = 0;
     double proportional_kib = 0;  // shared pages by their share (PSS); needs the same user or root
-    static ProcessUse of(int pid);
+    // PSS takes a walk through all of the process's pages.
+    enum class Memory { resident, proportional_too };
+    static ProcessUse of(int pid, Memory memory);
     static Nanos cpu_of(int pid);
 };
 

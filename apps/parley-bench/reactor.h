@@ -23,8 +23,8 @@ namespace parley::bench {
 class Observer {
   public:
     virtual ~Observer() = default;
-    // The connection stands: its first frame.
-    virtual wire::Hello hello_of(std::uint32_t index) = 0;
+    // The connection stands: the bytes of its Hello.
+    virtual Bytes hello_of(std::uint32_t index) = 0;
     virtual void on_welcome(std::uint32_t index, const wire::Welcome& welcome) = 0;
     virtual void on_answer(std::uint32_t index, std::string_view message_id) = 0;
     virtual void on_incoming(std::uint32_t index, std::string_view message_id) = 0;
@@ -60,8 +60,9 @@ class Reactor {
     void flush();
     // Ends a wait(). From any thread.
     void wake();
-    // When the bytes that are being handled were read.
+    // When the bytes that are being handled were read, or the clock was last looked at.
     Nanos now() const { return now_; }
+    void look_at_clock() { now_ = ticks(); }
 
   private:
     enum class State : std::uint8_t { closed, connecting, securing, upgrading, greeting, open };

@@ -48,16 +48,12 @@ void add_costs(Report& report, const Settings& settings, const Span& span, doubl
     report.add(prefix + "server resident memory", span.resident_kib, "KiB");
 }
 
-void add_stages(Report& report, const Settings& settings, const Tally& tally,
-                const std::vector<std::string>& names) {
+void add_stages(Report& report, const Tally& tally, const std::vector<std::string>& names) {
     std::uint64_t missing = 0;
     for (std::size_t i = 0; i < names.size(); ++i) {
         report.latencies.emplace_back(names[i], tally.lines[i].latency);
         report.add("not " + names[i], static_cast<double>(tally.lines[i].missing), "messages");
         missing = std::max(missing, tally.lines[i].missing);
-    }
-    if (settings.rate > 0) {
-        report.latencies.emplace_back("generator was late", tally.late);
     }
     if (missing > 0) {
         report.warnings.push_back(fmt::format(

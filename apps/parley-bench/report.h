@@ -4,7 +4,9 @@
 #include "settings.h"
 #include "tally.h"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,6 +48,13 @@ struct Outcome {
     std::vector<Span> spans;  // of the steps that were begun
     Tally tally;
     bool interrupted = false;
+
+    // Null: it was not come to.
+    const Span* span(std::string_view name) const {
+        const auto at = std::find_if(spans.begin(), spans.end(),
+                                     [&](const Span& one) { return one.name == name; });
+        return at == spans.end() ? nullptr : &*at;
+    }
 };
 
 // The blocks that reports are made of. Rates: one name for each stage that the workload has.
@@ -55,8 +64,7 @@ void add_rates(Report& report, const Span& span, const Tally& tally,
 void add_costs(Report& report, const Settings& settings, const Span& span, double messages,
                const std::string& prefix);
 // Latencies, and what is missing.
-void add_stages(Report& report, const Settings& settings, const Tally& tally,
-                const std::vector<std::string>& names);
+void add_stages(Report& report, const Tally& tally, const std::vector<std::string>& names);
 
 std::string as_table(const Settings& settings, const Report& report);
 std::string as_json(const Settings& settings, const Report& report);

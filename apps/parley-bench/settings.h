@@ -15,7 +15,7 @@ struct Settings {
     ApplicationKey application;
     std::string secret;
     std::string issuer_prefix;
-    std::string run;  // makes the users of this run its own
+    std::string run;  // in the names of the users: of this run alone, unless it was given
     // pairs: how many; offline: absent users; idle and storm: devices; fanout: recipients
     std::size_t pairs = 100;
     // pairs, offline, fanout: submissions without their end per sender
@@ -23,6 +23,10 @@ struct Settings {
     double rate = 0;           // pairs: messages/s in all, open loop; 0: closed loop
     std::size_t messages = 0;  // offline: in all; storm: events each
     std::size_t text_bytes = 100;
+    std::size_t senders = 1;  // fanout: each with recipients of its own
+    bool enrol = true;        // offline: the users connect once before there are messages for them
+    bool drain = true;        // offline: the users then fetch them
+    bool resync = false;      // offline: and once more, as a new device
     std::size_t threads = 1;
     std::size_t connecting = 256;  // connections in the making at once, over all threads
     double seconds = 10;

@@ -2,6 +2,7 @@
 
 #include "protocol/token.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,7 +28,8 @@ void Shard::run() {
     while (!place_.orders.quit.load(std::memory_order_acquire)) {
         if (const auto step = place_.orders.step.load(std::memory_order_acquire); step != step_) {
             step_ = step;
-            begin(step);
+            reactor_.look_at_clock();
+            begin(place_.steps[step - 1].phase);
         }
         const Nanos wake_at = turn();
         reactor_.flush();
@@ -53,12 +55,13 @@ wire::Hello Shard::hello(const UserId& user, const std::string& device) const {
 
 UserId Shard::user(const char* role, std::size_t index) const {
     const std::size_t global = index * settings_.threads + place_.thread;
-    return UserId(settings_.run + "-" + role + "-" + std::to_string(global));
+    return UserId(fmt::format("{}-{}-{:08}", settings_.run, role, global));
 }
 
-void Shard::connect_all(std::uint32_t first, std::size_t count) {
+void Shard::connect_all(std::uint32_t first, std::size_t count, Through when) {
     next_ = first;
     last_ = first + static_cast<std::uint32_t>(count);
+    when_ = when;
     connect_more();
 }
 
@@ -73,6 +76,12 @@ void Shard::connect_more() {
 void Shard::on_welcome(std::uint32_t, const wire::Welcome& welcome) {
     inflight_submissions_ = std::max(welcome.limits.inflight_submissions, 1u);
     add_one(standing_.connected);
+    if (when_ == Through::welcomed) {
+        through();
+    }
+}
+
+void Shard::through() {
     --making_;
     connect_more();
 }
@@ -86,9 +95,15 @@ void Shard::on_end(std::uint32_t index, const std::string& why) {
 }
 
 void Shard::step_done() {
+    done_ = step_;
     standing_.step_done.store(step_, std::memory_order_release);
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(place_.orders.changed, &one, sizeof one);
+}
+
+bool Shard::settled(bool nothing_under_way) {
+    return done_ != step_ && !in_window_time() &&
+           (nothing_under_way || now() >= place_.orders.settled_by.load(std::memory_order_relaxed));
 }
 
 void Shard::fail(std::string why) {
@@ -100,14 +115,34 @@ void Shard::fail(std::string why) {
     step_done();
 }
 
-void Shard::count(Stage stage, Nanos due) {
+void Shard::submit(std::uint32_t index, const SubmitTemplate& message, Nanos due,
+                   std::uint32_t owner, std::uint32_t deliveries) {
+    const std::uint64_t tag = flights_.take(due, owner, deliveries);
+    message.append(reactor_.output(index), ids_, unix_ms(), tag, reactor_.mask());
+}
+
+Flights::Flight* Shard::flight_of(std::string_view message_id, std::uint64_t& tag) {
+    return ids_.read(message_id, tag) ? flights_.find(tag) : nullptr;
+}
+
+void Shard::count(Stage stage) {
     add_one(standing_.counts[stage]);
-    Tally::Line& line = tally_.lines[stage];
     if (window().holds(now())) {
-        ++line.counted;
+        ++tally_.lines[stage].counted;
     }
+}
+
+void Shard::count(Stage stage, Nanos due) {
+    count(stage);
     if (window().holds(due)) {
-        line.latency.record((now() - due) / 1000);
+        tally_.lines[stage].latency.record((now() - due) / 1000);
+    }
+}
+
+void Shard::count_missing(Stage stage, Nanos due) {
+    if (window().holds(due)) {
+        ++tally_.lines[stage].missing;
+        tally_.lines[stage].latency.record((now() - due) / 1000);
     }
 }
 

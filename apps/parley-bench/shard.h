@@ -8,8 +8,19 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace parley::bench {
+
+enum class Phase : std::uint8_t { enrol, connect, store, drain, resync, measure };
+
+// A step that all threads take together. A timed one is measured for the time that was asked for,
+// after the warm-up; another until all threads are done with it.
+struct Step {
+    Phase phase = Phase::connect;
+    std::string name;
+    bool timed = false;
+};
 
 // What the coordinator tells the threads. A step is begun when all threads are done with the one
 // before; they count from 1.
@@ -41,6 +52,7 @@ class Shard : public Observer {
         const Settings& settings;
         const Target& target;
         const Orders& orders;
+        const std::vector<Step>& steps;
         std::size_t thread = 0;
         std::uint64_t seed = 0;
     };
@@ -66,20 +78,35 @@ class Shard : public Observer {
     }
 
   protected:
-    virtual void begin(std::size_t step) = 0;
+    virtual void begin(Phase phase) = 0;
     // Does what is due at now(); returns when it wants to be called again at the latest.
     virtual Nanos turn() = 0;
     virtual UserId user_of(std::uint32_t index) const = 0;
 
-    wire::Hello hello(const UserId& user, const std::string& device) const;
-    // Connects [first, first + count), some at a time; all_connected() says when they are.
-    void connect_all(std::uint32_t first, std::size_t count);
-    bool all_connected() const { return making_ == 0 && next_ == last_; }
-    // The part of the name that no other run and no other thread has.
+    // The name of one of this thread's users. All names of a role have the same length.
     UserId user(const char* role, std::size_t index) const;
+    wire::Hello hello(const UserId& user, const std::string& device) const;
+    // Connects [first, first + count), some at a time: the next when one is through(), which it is
+    // with its Welcome unless the workload says so itself.
+    enum class Through { welcomed, said };
+    void connect_all(std::uint32_t first, std::size_t count, Through when = Through::welcomed);
+    void through();
+    bool all_through() const { return making_ == 0 && next_ == last_; }
+    // A message to a template's recipients, over this connection.
+    void submit(std::uint32_t index, const SubmitTemplate& message, Nanos due, std::uint32_t owner,
+                std::uint32_t deliveries);
+    // The flight that a message id names; null: none that is under way.
+    Flights::Flight* flight_of(std::string_view message_id, std::uint64_t& tag);
+    void count(Stage stage);
+    void count(Stage stage, Nanos due);
+    // What did not come counts with the time that it has waited so far: left out, it would make the
+    // figures better the worse the server is.
+    void count_missing(Stage stage, Nanos due);
+    // True once, when what is under way at the end of a timed step has come, or was waited for.
+    bool settled(bool nothing_under_way);
+    bool in_window_time() const { return ticks() < window().until.load(std::memory_order_relaxed); }
     void step_done();
     void fail(std::string why);
-    void count(Stage stage, Nanos due);
     const Window& window() const { return place_.orders.window; }
     Nanos now() const { return reactor_.now(); }
 
@@ -96,6 +123,8 @@ class Shard : public Observer {
 
     Standing standing_;
     std::size_t step_ = 0;
+    std::size_t done_ = 0;
+    Through when_ = Through::welcomed;
     std::uint32_t next_ = 0, last_ = 0;
     std::size_t making_ = 0;
 };

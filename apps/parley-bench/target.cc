@@ -40,7 +40,7 @@ Result<Url> parse_url(const std::string& text) {
     } else if (rest.starts_with("ws://")) {
         rest.remove_prefix(5);
     } else {
-        return unexpected(usage("'" + text + "' is no ws://HOST:PORT or wss://HOST:PORT"));
+        return unexpected(usage("--server '" + text + "' is no ws://HOST:PORT or wss://HOST:PORT"));
     }
     if (rest.ends_with('/')) {
         rest.remove_suffix(1);
@@ -48,7 +48,7 @@ Result<Url> parse_url(const std::string& text) {
     url.host_and_port = rest;
     const std::size_t bracket = rest.starts_with('[') ? rest.find(']') : 0;
     if (bracket == std::string_view::npos) {
-        return unexpected(usage("'" + text + "' has no ] after its IPv6 address"));
+        return unexpected(usage("--server '" + text + "' has no ] after its IPv6 address"));
     }
     const std::size_t colon = rest.find(':', bracket);
     url.host = bracket > 0 ? rest.substr(1, bracket - 1) : rest.substr(0, colon);
@@ -56,7 +56,7 @@ Result<Url> parse_url(const std::string& text) {
                                                : std::string(rest.substr(colon + 1));
     if (url.host.empty() || url.port.empty() ||
         rest.find_first_of("/ ?#@") != std::string_view::npos) {
-        return unexpected(usage("'" + text + "' is no ws://HOST:PORT or wss://HOST:PORT"));
+        return unexpected(usage("--server '" + text + "' is no ws://HOST:PORT or wss://HOST:PORT"));
     }
     return url;
 }
@@ -88,8 +88,8 @@ Result<SocketAddress> resolve(const Url& url) {
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found);
     if (code != 0) {
-        return unexpected(
-            usage("'" + url.host_and_port + "' does not resolve: " + ::gai_strerror(code)));
+        return unexpected(usage("--server '" + url.host_and_port +
+                                "' does not resolve: " + ::gai_strerror(code)));
     }
     SocketAddress address = address_of(*found);
     for (const addrinfo* one = found; found->ai_next != nullptr && one != nullptr;
@@ -127,12 +127,12 @@ Result<void> add_source(const std::string& text, std::vector<SocketAddress>& sou
         if (dash == std::string::npos) {
             last = first;
         } else if (!parse_v4(text.substr(dash + 1), last) || last < first) {
-            return unexpected(
-                usage("'" + text + "' is no range of addresses such as 127.0.0.1-127.0.0.20"));
+            return unexpected(usage("--source '" + text +
+                                    "' is no range of addresses such as 127.0.0.1-127.0.0.20"));
         }
         if (last - first >= kMostSources) {
             return unexpected(
-                usage(fmt::format("'{}' is more than {} addresses", text, kMostSources)));
+                usage(fmt::format("--source '{}' is more than {} addresses", text, kMostSources)));
         }
         for (std::uint64_t one = first; one <= last; ++one) {
             sources.push_back(from_v4(static_cast<std::uint32_t>(one)));
@@ -142,7 +142,7 @@ Result<void> add_source(const std::string& text, std::vector<SocketAddress>& sou
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
     if (::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) != 1) {
-        return unexpected(usage("'" + text +
+        return unexpected(usage("--source '" + text +
                                 "' is no IP address, and no range such as "
                                 "127.0.0.1-127.0.0.20"));
     }
@@ -192,7 +192,7 @@ Result<Target> Target::make(const std::string& url, const std::string& ca_file,
 Result<void> Target::make_tls(const std::string& ca_file) {
     tls_.reset(::SSL_CTX_new(::TLS_client_method()));
     if (!tls_) {
-        return unexpected(usage("OpenSSL has no TLS"));
+        return unexpected(usage("--server is wss://, and OpenSSL offers no TLS"));
     }
     const int loaded = ca_file.empty() ? ::SSL_CTX_set_default_verify_paths(tls_.get())
                                        : ::SSL_CTX_load_verify_file(tls_.get(), ca_file.c_str());
