@@ -14,12 +14,13 @@
 namespace parley::bench {
 namespace {
 
-// How long after the window answers to what was due in it are waited for.
-constexpr Nanos kSettle = 10 * kSecond;
 constexpr Nanos kSettleInterrupted = kSecond / 2;
 // A step that ends by itself, in which nothing has moved for so long, never will.
 constexpr Nanos kStalled = 60 * kSecond;
 
+Nanos nanos_of(double seconds) {
+    return static_cast<Nanos>(seconds * 1e9);
+}
 double seconds_of(Nanos nanos) {
     return static_cast<double>(nanos) / 1e9;
 }
@@ -92,11 +93,12 @@ void Coordinator::run_step(std::size_t step, Outcome& outcome) {
     Sample before = sample();
     Sample after;
     Nanos measured_at = 0;
+    orders_.begun = ticks();
     if (what.timed) {
-        measured_at = ticks() + static_cast<Nanos>(plan_.warmup * 1e9);
+        measured_at = orders_.begun + nanos_of(plan_.warmup);
         orders_.window.from = measured_at;
-        orders_.window.until = measured_at + static_cast<Nanos>(settings_.seconds * 1e9);
-        orders_.settled_by = orders_.window.until + kSettle;
+        orders_.window.until = measured_at + nanos_of(settings_.seconds);
+        orders_.settled_by = orders_.window.until + nanos_of(settings_.settle);
     } else {
         orders_.window.from = before.at;
         orders_.window.until = kForever;

@@ -67,6 +67,10 @@ void add_options(CLI::App& app, Settings& settings, std::string& file, bool& jso
     app.add_option("--warmup", settings.warmup, "seconds of load before the measurement (pairs)")
         ->capture_default_str()
         ->check(CLI::Range(0.0, 3600.0));
+    app.add_option("--settle", settings.settle,
+                   "seconds after the measurement to wait for answers to it (pairs, fanout)")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 3600.0));
     app.add_option("--threads", settings.threads, "threads of the generator")
         ->capture_default_str()
         ->check(CLI::Range(1, 256));

@@ -51,7 +51,7 @@ class Pairs final : public Shard {
                 static_cast<double>(pairs_.size()) / static_cast<double>(settings_.pairs);
             const auto offset =
                 static_cast<Nanos>(1e9 / settings_.rate * static_cast<double>(place_.thread));
-            schedule_.emplace(ticks() + offset, settings_.rate * share);
+            schedule_.emplace(place_.orders.begun + offset, settings_.rate * share);
             return;
         }
         for (std::size_t k = 0; k < settings_.outstanding; ++k) {

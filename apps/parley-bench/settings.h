@@ -30,7 +30,8 @@ struct Settings {
     std::size_t threads = 1;
     std::size_t connecting = 256;  // connections in the making at once, over all threads
     double seconds = 10;
-    double warmup = 1;  // pairs, fanout: before it is measured
+    double warmup = 1;   // pairs, fanout: before it is measured
+    double settle = 10;  // pairs, fanout: after it, for answers to what was due in it
     int server_pid = 0;
     bool progress = false;
 };

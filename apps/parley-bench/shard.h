@@ -26,6 +26,7 @@ struct Step {
 // before; they count from 1.
 struct Orders {
     std::atomic<std::size_t> step{0};
+    std::atomic<Nanos> begun{0};  // when the step was: the schedules of all threads count from here
     std::atomic<bool> quit{false};
     Window window;
     // Until then, after the window, a timed step waits for what is under way.
