@@ -1,7 +1,9 @@
 // Any bytes are a frame or an error of one line; a frame that was read is written so that it reads
-// the same.
+// the same. What is read without the generated code is what the generated code reads.
 #include "base/assert.h"
+#include "wire/convert.h"
 #include "wire/frames.h"
+#include "wire/hot_frames.h"
 
 #include <cstdint>
 
@@ -13,7 +15,16 @@ void expect_one_line(const Error& error) {
     PARLEY_ASSERT(error.description.find('\n') == std::string::npos);
 }
 
+void read_both_ways(BytesView bytes) {
+    if (const auto usual = decode_usual(as_text(bytes))) {
+        v1::ClientFrame frame;
+        PARLEY_ASSERT(frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+        PARLEY_ASSERT(from_generated(std::move(frame)) == usual);
+    }
+}
+
 void read(BytesView bytes) {
+    read_both_ways(bytes);
     const auto client = decode_client_frame(bytes);
     if (client) {
         const auto again = decode_client_frame(as_bytes(encode(*client)));

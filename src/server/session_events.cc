@@ -166,11 +166,12 @@ void Session::acknowledge(Sequence sequence) {
     acked_ = sequence;
     auto end = in_flight_.begin();
     for (; end != in_flight_.end() && end->sequence <= sequence; ++end) {
-        if (!end->event->receipt()) {
+        auto facts = end->event->receipt();
+        if (!facts) {
             continue;
         }
-        loop_.messages().acknowledged(end->event->receipt()->message_id, end->sequence, number_);
-        acknowledgement.received.push_back({end->sequence, end->at, *end->event->receipt()});
+        loop_.messages().acknowledged(facts->message_id, end->sequence, number_);
+        acknowledgement.received.push_back({end->sequence, end->at, std::move(*facts)});
     }
     in_flight_.erase(in_flight_.begin(), end);
     if (sequence <= mark_) {

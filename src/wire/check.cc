@@ -1,6 +1,7 @@
 #include "wire/frames.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace parley::wire {
 
@@ -106,6 +107,19 @@ bool is_utf8(std::string_view text) {
     const auto* at = reinterpret_cast<const unsigned char*>(text.data());
     std::size_t left = text.size();
     while (left > 0) {
+        // Most text is ASCII, and all identifiers are: eight at a time.
+        std::uint64_t eight = 0;
+        while (left >= sizeof eight) {
+            std::memcpy(&eight, at, sizeof eight);
+            if ((eight & 0x8080808080808080) != 0) {
+                break;
+            }
+            at += sizeof eight;
+            left -= sizeof eight;
+        }
+        if (left == 0) {
+            break;
+        }
         const std::size_t length = sequence_length(at, left);
         if (length == 0) {
             return false;

@@ -1,6 +1,7 @@
 #include "wire/frames.h"
 
 #include "wire/convert.h"
+#include "wire/hot_frames.h"
 #include "wire/proto_bytes.h"
 
 #ifndef PARLEY_WIRE_LITE
@@ -27,17 +28,6 @@ bool parse(google::protobuf::MessageLite& into, BytesView bytes) {
            into.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
-// All field numbers of a Message are below 16: one byte of tag.
-std::size_t nested_size(std::size_t bytes) {
-    return 1 + varint_size(bytes) + bytes;
-}
-std::size_t text_size(std::string_view text) {
-    return text.empty() ? 0 : nested_size(text.size());
-}
-std::size_t number_size(std::int64_t value) {
-    return value == 0 ? 0 : 1 + varint_size(static_cast<std::uint64_t>(value));
-}
-
 }  // namespace
 
 Bytes encode(const ClientFrame& frame) {
@@ -45,10 +35,18 @@ Bytes encode(const ClientFrame& frame) {
 }
 
 Bytes encode(const ServerFrame& frame) {
+    if (const auto* result = std::get_if<SubmitResult>(&frame)) {
+        if (auto bytes = encode_accepted(*result)) {
+            return std::move(*bytes);
+        }
+    }
     return serialize(to_generated(frame));
 }
 
 Result<ClientFrame> decode_client_frame(BytesView bytes) {
+    if (auto usual = decode_usual(as_text(bytes))) {
+        return std::move(*usual);
+    }
     v1::ClientFrame frame;
     if (!parse(frame, bytes)) {
         return unexpected(
@@ -85,8 +83,7 @@ std::size_t submit_frame_size(const Message& message,
         size += nested_size(id.value().size());
     }
     for (const auto& [name, value] : message.headers) {
-        // Both fields of a map entry are written, also where they are empty.
-        size += nested_size(nested_size(name.size()) + nested_size(value.size()));
+        size += nested_size(header_size(name, value));
     }
     size = nested_size(size);
     for (const UserId& id : open_recipient_ids) {

@@ -1,13 +1,18 @@
 #include "wire/proto_bytes.h"
 
+#include <array>
+
 namespace parley::wire {
 
 void append_varint(std::string& out, std::uint64_t value) {
+    std::array<char, 10> bytes;
+    std::size_t size = 0;
     while (value >= 0x80) {
-        out.push_back(static_cast<char>(value | 0x80));
+        bytes[size++] = static_cast<char>(value | 0x80);
         value >>= 7;
     }
-    out.push_back(static_cast<char>(value));
+    bytes[size++] = static_cast<char>(value);
+    out.append(bytes.data(), size);
 }
 
 void append_number(std::string& out, unsigned field, std::uint64_t value) {
@@ -20,6 +25,17 @@ void append_number(std::string& out, unsigned field, std::uint64_t value) {
 void append_nested_head(std::string& out, unsigned field, std::size_t size) {
     out.push_back(static_cast<char>(tag(field, WireType::nested)));
     append_varint(out, size);
+}
+
+void append_nested(std::string& out, unsigned field, std::string_view bytes) {
+    append_nested_head(out, field, bytes.size());
+    out.append(bytes);
+}
+
+void append_text(std::string& out, unsigned field, std::string_view text) {
+    if (!text.empty()) {
+        append_nested(out, field, text);
+    }
 }
 
 std::optional<std::uint64_t> ProtoReader::varint() {

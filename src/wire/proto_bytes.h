@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
-// Just enough of the protobuf encoding to put stored parts together without parsing and serializing
-// them again.
+// Just enough of the protobuf encoding for what every message goes through: stored parts are put
+// together without parsing them, and the frames of hot_frames.h take no detour over generated
+// objects, which allocate for each field.
 namespace parley::wire {
 
 enum class WireType : std::uint8_t { varint = 0, fixed64 = 1, nested = 2, fixed32 = 5 };
@@ -24,9 +25,25 @@ constexpr std::size_t varint_size(std::uint64_t value) {
     return size;
 }
 
+// The sizes of fields below 16 with their tags. As the generated code has it, a text that is empty
+// and a number that is 0 are left out.
+constexpr std::size_t nested_size(std::size_t bytes) {
+    return 1 + varint_size(bytes) + bytes;
+}
+constexpr std::size_t text_size(std::string_view text) {
+    return text.empty() ? 0 : nested_size(text.size());
+}
+constexpr std::size_t number_size(std::int64_t value) {
+    return value == 0 ? 0 : 1 + varint_size(static_cast<std::uint64_t>(value));
+}
+
 void append_varint(std::string& out, std::uint64_t value);
-// A field below 16; nothing where the value is 0, like the generated code.
+// A field below 16; nothing where the value is 0.
 void append_number(std::string& out, unsigned field, std::uint64_t value);
+// A field below 16, also where it is empty.
+void append_nested(std::string& out, unsigned field, std::string_view bytes);
+// A field below 16; nothing where it is empty.
+void append_text(std::string& out, unsigned field, std::string_view text);
 // The tag and length of a field below 16 with `size` bytes, which the caller appends.
 void append_nested_head(std::string& out, unsigned field, std::size_t size);
 

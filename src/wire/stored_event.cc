@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "wire/convert.h"
+#include "wire/hot_frames.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
 #include "wire/proto_bytes.h"
@@ -14,13 +15,14 @@ namespace {
 
 // Field numbers of proto/parley/v1/wire.proto.
 namespace event_field {
-constexpr unsigned kSequence = 1, kAtMs = 2, kIncoming = 3, kSent = 4;
+constexpr unsigned kSequence = 1, kAtMs = 2, kIncoming = 3, kSent = 4, kDelivered = 5;
 }
-namespace message_field {
-constexpr unsigned kMessageId = 1, kSenderId = 2, kHeaders = 5, kCreatedAtMs = 6, kAcceptedAtMs = 7,
-                   kKey = 8;
+namespace sent_field {
+constexpr unsigned kMessage = 1, kRecipientIds = 2, kOriginDeviceId = 3, kAcceptedAtMs = 4;
 }
-constexpr unsigned kSentMessage = 1;
+namespace delivered_field {
+constexpr unsigned kMessageId = 1, kRecipientId = 2, kKey = 3, kAcceptedAtMs = 4;
+}
 constexpr unsigned kFrameEvents = 3;   // ServerFrame.events
 constexpr unsigned kEventsEvents = 1;  // Events.events
 constexpr unsigned kEventsThrough = 2;
@@ -35,14 +37,20 @@ unexpected corrupt(std::string_view what) {
         make_error(ErrorCode::server_error, "the stored event is corrupt: " + std::string(what)));
 }
 
-// Without what is stored in the body.
-v1::Message head_of(const Message& message) {
-    v1::Message out;
-    out.set_message_id(message.message_id.value());
-    out.set_sender_id(message.sender_id.value());
-    out.set_created_at_ms(message.created_at_ms);
-    out.set_idempotency_key(message.key.value());
-    return out;
+// A message without what is stored in its body.
+std::size_t head_size(const Message& message, std::int64_t accepted_at_ms) {
+    return text_size(message.message_id.value()) + text_size(message.sender_id.value()) +
+           number_size(message.created_at_ms) + number_size(accepted_at_ms) +
+           text_size(message.key.value());
+}
+
+void append_head(Bytes& out, const Message& message, std::int64_t accepted_at_ms) {
+    append_text(out, message_field::kMessageId, message.message_id.value());
+    append_text(out, message_field::kSenderId, message.sender_id.value());
+    append_number(out, message_field::kCreatedAtMs,
+                  static_cast<std::uint64_t>(message.created_at_ms));
+    append_number(out, message_field::kAcceptedAtMs, static_cast<std::uint64_t>(accepted_at_ms));
+    append_text(out, message_field::kKey, message.key.value());
 }
 
 // One stored event, taken apart: the number of its kind and the fields of it.
@@ -61,8 +69,8 @@ Result<Parts> take_apart(std::string_view stored) {
     return Parts{field->number, field->bytes};
 }
 
-// Checks the form of a Message's fields, so that nothing malformed leaves; fills `facts` if given.
-bool check_fields(std::string_view bytes, ReceiptFacts* facts) {
+// Checks the form of a Message's fields, so that nothing malformed leaves.
+bool check_fields(std::string_view bytes) {
     ProtoReader reader(bytes);
     while (const auto field = reader.next()) {
         const bool number = field->number == message_field::kCreatedAtMs ||
@@ -75,18 +83,21 @@ bool check_fields(std::string_view bytes, ReceiptFacts* facts) {
             field->number <= message_field::kKey && !is_utf8(field->bytes)) {
             return false;
         }
-        if (facts == nullptr) {
-            continue;
-        }
-        if (field->number == message_field::kMessageId) {
-            facts->message_id = MessageId(std::string(field->bytes));
-        } else if (field->number == message_field::kSenderId) {
-            facts->sender_id = UserId(std::string(field->bytes));
-        } else if (field->number == message_field::kKey) {
-            facts->key = ChainKey(std::string(field->bytes));
-        }
     }
     return !reader.malformed();
+}
+
+void take_facts(std::string_view message, ReceiptFacts& facts) {
+    ProtoReader reader(message);
+    while (const auto field = reader.next()) {
+        if (field->number == message_field::kMessageId) {
+            facts.message_id = MessageId(std::string(field->bytes));
+        } else if (field->number == message_field::kSenderId) {
+            facts.sender_id = UserId(std::string(field->bytes));
+        } else if (field->number == message_field::kKey) {
+            facts.key = ChainKey(std::string(field->bytes));
+        }
+    }
 }
 
 // The first field of a stored Sent is the head of its message, which the body completes.
@@ -98,73 +109,114 @@ struct SentParts {
 Result<SentParts> take_sent_apart(std::string_view content) {
     ProtoReader reader(content);
     const auto field = reader.next();
-    if (!field || field->number != kSentMessage || field->type != WireType::nested) {
+    if (!field || field->number != sent_field::kMessage || field->type != WireType::nested) {
         return corrupt("a `sent` without its message");
     }
     const SentParts parts{field->bytes, reader.rest()};
     while (reader.next()) {
     }
-    if (reader.malformed() || !check_fields(parts.message, nullptr)) {
+    if (reader.malformed() || !check_fields(parts.message)) {
         return corrupt("a field of a `sent`");
     }
     return parts;
 }
 
+// What makes an event of a stored one: its size, and its bytes behind sequence and time.
+std::size_t incoming_size(std::string_view head, std::string_view body, WallTime at) {
+    return head.size() + body.size() + number_size(to_ms(at));
+}
+
 void append_incoming(Bytes& out, std::string_view head, std::string_view body, WallTime at) {
-    const auto at_ms = static_cast<std::uint64_t>(to_ms(at));
-    const std::size_t time_size = at_ms == 0 ? 0 : 1 + varint_size(at_ms);
-    append_nested_head(out, event_field::kIncoming, head.size() + body.size() + time_size);
+    append_nested_head(out, event_field::kIncoming, incoming_size(head, body, at));
     out.append(head).append(body);
-    append_number(out, message_field::kAcceptedAtMs, at_ms);
+    append_number(out, message_field::kAcceptedAtMs, static_cast<std::uint64_t>(to_ms(at)));
+}
+
+std::size_t sent_size(const SentParts& sent, std::string_view body) {
+    return nested_size(sent.message.size() + body.size()) + sent.rest.size();
 }
 
 void append_sent(Bytes& out, const SentParts& sent, std::string_view body) {
-    const std::size_t message_size = sent.message.size() + body.size();
-    append_nested_head(out, event_field::kSent,
-                       1 + varint_size(message_size) + message_size + sent.rest.size());
-    append_nested_head(out, kSentMessage, message_size);
+    append_nested_head(out, event_field::kSent, sent_size(sent, body));
+    append_nested_head(out, sent_field::kMessage, sent.message.size() + body.size());
     out.append(sent.message).append(body).append(sent.rest);
 }
 
 }  // namespace
 
 Bytes encode_body(const Message& message) {
-    v1::Message out;
+    std::size_t size = text_size(message.text);
     for (const UserId& id : message.recipient_ids) {
-        out.add_recipient_ids(id.value());
+        size += nested_size(id.value().size());
     }
-    out.set_text(message.text);
     for (const auto& [name, value] : message.headers) {
-        (*out.mutable_headers())[name] = value;
+        size += nested_size(header_size(name, value));
     }
-    return serialize(out);
+    Bytes out;
+    out.reserve(size);
+    for (const UserId& id : message.recipient_ids) {
+        append_nested(out, message_field::kRecipientIds, id.value());
+    }
+    append_text(out, message_field::kText, message.text);
+    for (const auto& [name, value] : message.headers) {
+        append_nested_head(out, message_field::kHeaders, header_size(name, value));
+        append_nested(out, header_field::kName, name);
+        append_nested(out, header_field::kValue, value);
+    }
+    return out;
 }
 
 Bytes encode_incoming(const Message& message) {
-    v1::Event out;
-    *out.mutable_incoming() = head_of(message);
-    return serialize(out);
+    const std::size_t size = head_size(message, 0);
+    Bytes out;
+    out.reserve(nested_size(size));
+    append_nested_head(out, event_field::kIncoming, size);
+    append_head(out, message, 0);
+    return out;
 }
 
 Bytes encode_sent(const Sent& sent) {
-    v1::Event out;
-    v1::Sent& into = *out.mutable_sent();
-    *into.mutable_message() = head_of(sent.message);
-    into.mutable_message()->set_accepted_at_ms(sent.message.accepted_at_ms);
-    for (const UserId& id : sent.recipient_ids) {
-        into.add_recipient_ids(id.value());
-    }
-    into.set_origin_device_id(sent.origin_device_id.value());
+    const std::size_t head = head_size(sent.message, sent.message.accepted_at_ms);
+    std::size_t times = 0;
     for (const std::int64_t at : sent.recipient_accepted_at_ms) {
-        into.add_recipient_accepted_at_ms(at);
+        times += varint_size(static_cast<std::uint64_t>(at));
     }
-    return serialize(out);
+    std::size_t size = nested_size(head) + text_size(sent.origin_device_id.value()) +
+                       (times == 0 ? 0 : nested_size(times));
+    for (const UserId& id : sent.recipient_ids) {
+        size += nested_size(id.value().size());
+    }
+    Bytes out;
+    out.reserve(nested_size(size));
+    append_nested_head(out, event_field::kSent, size);
+    append_nested_head(out, sent_field::kMessage, head);
+    append_head(out, sent.message, sent.message.accepted_at_ms);
+    for (const UserId& id : sent.recipient_ids) {
+        append_nested(out, sent_field::kRecipientIds, id.value());
+    }
+    append_text(out, sent_field::kOriginDeviceId, sent.origin_device_id.value());
+    if (times > 0) {
+        append_nested_head(out, sent_field::kAcceptedAtMs, times);
+        for (const std::int64_t at : sent.recipient_accepted_at_ms) {
+            append_varint(out, static_cast<std::uint64_t>(at));
+        }
+    }
+    return out;
 }
 
 Bytes encode_delivered(const Delivered& delivered) {
-    v1::Event out;
-    *out.mutable_delivered() = to_generated(delivered);
-    return serialize(out);
+    const std::size_t size =
+        text_size(delivered.message_id.value()) + text_size(delivered.recipient_id.value()) +
+        text_size(delivered.key.value()) + number_size(delivered.accepted_at_ms);
+    Bytes out;
+    out.reserve(nested_size(size));
+    append_nested_head(out, event_field::kDelivered, size);
+    append_text(out, delivered_field::kMessageId, delivered.message_id.value());
+    append_text(out, delivered_field::kRecipientId, delivered.recipient_id.value());
+    append_text(out, delivered_field::kKey, delivered.key.value());
+    append_number(out, delivered_field::kAcceptedAtMs,
+                  static_cast<std::uint64_t>(delivered.accepted_at_ms));
+    return out;
 }
 
 Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored) {
@@ -175,10 +227,11 @@ Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored) {
     if (parts->kind != event_field::kIncoming) {
         return std::optional<ReceiptFacts>();
     }
-    ReceiptFacts facts;
-    if (!check_fields(parts->content, &facts)) {
+    if (!check_fields(parts->content)) {
         return corrupt("a field of an `incoming`");
     }
+    ReceiptFacts facts;
+    take_facts(parts->content, facts);
     return std::optional(std::move(facts));
 }
 
@@ -225,40 +278,63 @@ std::string_view kind_name(const Event& event) {
 
 Result<std::shared_ptr<RenderedEvent>> RenderedEvent::make(Sequence sequence, WallTime at,
                                                            std::string_view stored,
-                                                           std::string_view body) {
+                                                           std::string_view body, BytesFrom from) {
     auto parts = take_apart(stored);
     if (!parts) {
         return unexpected(std::move(parts).error());
     }
-    if (!check_fields(body, nullptr)) {
+    const bool checked = from == BytesFrom::store;
+    if (checked && !check_fields(body)) {
         return corrupt("a field of its body");
     }
-    auto rendered = std::make_shared<RenderedEvent>();
-    rendered->sequence_ = sequence;
-    Bytes event;
-    event.reserve(stored.size() + body.size() + 40);
-    append_number(event, event_field::kSequence, sequence.value());
-    append_number(event, event_field::kAtMs, static_cast<std::uint64_t>(to_ms(at)));
-    if (parts->kind == event_field::kIncoming) {
-        rendered->receipt_.emplace();
-        if (!check_fields(parts->content, &*rendered->receipt_)) {
+    const bool is_incoming = parts->kind == event_field::kIncoming;
+    SentParts sent;
+    std::size_t size = stored.size();  // `delivered`, or a kind of a later version
+    if (is_incoming) {
+        if (checked && !check_fields(parts->content)) {
             return corrupt("a field of an `incoming`");
         }
-        append_incoming(event, parts->content, body, at);
+        size = nested_size(incoming_size(parts->content, body, at));
     } else if (parts->kind == event_field::kSent) {
-        auto sent = take_sent_apart(parts->content);
-        if (!sent) {
-            return unexpected(std::move(sent).error());
+        auto taken = take_sent_apart(parts->content);
+        if (!taken) {
+            return unexpected(std::move(taken).error());
         }
-        append_sent(event, *sent, body);
-    } else {
-        // `delivered`, or a kind of a later version, which clients skip.
-        event.append(stored);
+        sent = *taken;
+        size = nested_size(sent_size(sent, body));
     }
-    rendered->proto_.reserve(event.size() + 6);
-    append_nested_head(rendered->proto_, kEventsEvents, event.size());
-    rendered->proto_.append(event);
+    size += number_size(static_cast<std::int64_t>(sequence.value())) + number_size(to_ms(at));
+    auto rendered = std::make_shared<RenderedEvent>();
+    rendered->sequence_ = sequence;
+    rendered->is_incoming_ = is_incoming;
+    Bytes& out = rendered->proto_;
+    out.reserve(nested_size(size));
+    append_nested_head(out, kEventsEvents, size);
+    append_number(out, event_field::kSequence, sequence.value());
+    append_number(out, event_field::kAtMs, static_cast<std::uint64_t>(to_ms(at)));
+    if (is_incoming) {
+        append_incoming(out, parts->content, body, at);
+    } else if (parts->kind == event_field::kSent) {
+        append_sent(out, sent, body);
+    } else {
+        out.append(stored);
+    }
     return rendered;
+}
+
+std::optional<ReceiptFacts> RenderedEvent::receipt() const {
+    if (!is_incoming_) {
+        return std::nullopt;
+    }
+    ProtoReader frame(proto_);
+    ProtoReader event(frame.next().value_or(ProtoReader::Field()).bytes);
+    std::optional<ReceiptFacts> facts(std::in_place);
+    while (const auto field = event.next()) {
+        if (field->number == event_field::kIncoming) {
+            take_facts(field->bytes, *facts);
+        }
+    }
+    return facts;
 }
 
 const Bytes& RenderedEvent::bytes(Encoding encoding) {

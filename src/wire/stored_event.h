@@ -49,24 +49,28 @@ enum class Encoding { proto, json };
 // An event as it goes out, made once per encoding and shared by the sessions of a loop.
 class RenderedEvent {
   public:
+    // What is known of the bytes: read back from a store, they may be anything and are checked;
+    // what this process has encoded itself is well-formed.
+    enum class BytesFrom { store, this_process };
     // `body` is empty for kinds that have none. Errors: the bytes are not an event's (a corrupt
     // store).
     static Result<std::shared_ptr<RenderedEvent>> make(Sequence sequence, WallTime at,
                                                        std::string_view stored,
-                                                       std::string_view body);
+                                                       std::string_view body,
+                                                       BytesFrom from = BytesFrom::store);
 
     Sequence sequence() const { return sequence_; }
     // The event's part of an Events frame, ready to be concatenated; JSON is made at the first
     // call. One thread.
     const Bytes& bytes(Encoding encoding);
-    // Set for `incoming` events.
-    const std::optional<ReceiptFacts>& receipt() const { return receipt_; }
+    // Of `incoming` events; read from bytes() anew by each call.
+    std::optional<ReceiptFacts> receipt() const;
 
   private:
     Sequence sequence_;
     Bytes proto_;
     Bytes json_;
-    std::optional<ReceiptFacts> receipt_;
+    bool is_incoming_ = false;
 };
 
 // Writes Events frames from rendered events without parsing them again:
