@@ -2,9 +2,12 @@
 
 #include "base/assert.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
+
+#include <memory>
 
 namespace parley {
 
@@ -43,24 +46,23 @@ std::string encode(std::string_view data, std::string_view alphabet) {
     return out;
 }
 
-int value_of(char c, std::string_view alphabet) {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
+// The value of each character, -1 of those that are none.
+using Values = std::array<signed char, 256>;
+
+constexpr Values values_of(std::string_view alphabet) {
+    Values values{};
+    values.fill(-1);
+    for (std::size_t i = 0; i < alphabet.size(); ++i) {
+        values[static_cast<unsigned char>(alphabet[i])] = static_cast<signed char>(i);
     }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    if (c == alphabet[62]) {
-        return 62;
-    }
-    return c == alphabet[63] ? 63 : -1;
+    return values;
 }
 
+constexpr Values kStandardValues = values_of(kStandard);
+constexpr Values kUrlSafeValues = values_of(kUrlSafe);
+
 // `text` is without padding.
-std::optional<std::string> decode(std::string_view text, std::string_view alphabet) {
+std::optional<std::string> decode(std::string_view text, const Values& values) {
     if (text.size() % 4 == 1) {
         return std::nullopt;
     }
@@ -69,7 +71,7 @@ std::optional<std::string> decode(std::string_view text, std::string_view alphab
     std::uint32_t bits = 0;
     int held = 0;
     for (const char c : text) {
-        const int value = value_of(c, alphabet);
+        const int value = values[static_cast<unsigned char>(c)];
         if (value < 0) {
             return std::nullopt;
         }
@@ -101,14 +103,31 @@ Sha1Digest sha1(std::string_view data) {
 }
 
 Sha256Digest hmac_sha256(std::string_view key, std::string_view data) {
+    // Made once and copied: finding both algorithms costs more than a short text.
+    static const EVP_MAC_CTX* const prepared = [] {
+        EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+        EVP_MAC_CTX* const context = EVP_MAC_CTX_new(hmac);
+        char digest[] = "SHA256";
+        const OSSL_PARAM parameters[] = {
+            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+            OSSL_PARAM_construct_end()};
+        PARLEY_ASSERT(context != nullptr && EVP_MAC_CTX_set_params(context, parameters) == 1);
+        return context;
+    }();
+    const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context(
+        EVP_MAC_CTX_dup(prepared), EVP_MAC_CTX_free);
     Sha256Digest out;
-    unsigned size = 0;
+    std::size_t size = 0;
     // A null key means "the key of the call before" to this function.
     const char* const bytes = key.empty() ? "" : key.data();
-    const auto* const result =
-        HMAC(EVP_sha256(), bytes, static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(), &size);
-    PARLEY_ASSERT(result != nullptr && size == out.size());
+    const bool ok =
+        context != nullptr &&
+        EVP_MAC_init(context.get(), reinterpret_cast<const unsigned char*>(bytes), key.size(),
+                     nullptr) == 1 &&
+        EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(data.data()),
+                       data.size()) == 1 &&
+        EVP_MAC_final(context.get(), out.data(), &size, out.size()) == 1;
+    PARLEY_ASSERT(ok && size == out.size());
     return out;
 }
 
@@ -129,11 +148,11 @@ std::optional<std::string> base64_decode(std::string_view text) {
     for (int padding = 0; padding < 2 && !text.empty() && text.back() == '='; ++padding) {
         text.remove_suffix(1);
     }
-    return decode(text, kStandard);
+    return decode(text, kStandardValues);
 }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
-    return decode(text, kUrlSafe);
+    return decode(text, kUrlSafeValues);
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
