@@ -365,8 +365,7 @@ Result<EventRecord> decode_event(std::string_view value) {
 }
 
 Bytes encode(const KeyRecord& record) {
-    Bytes out;
-    out.reserve(16);
+    Bytes out;  // 15 bytes, for which no memory is asked
     put_time(out, record.at);
     put_be(out, record.sequence, 7);
     return out;

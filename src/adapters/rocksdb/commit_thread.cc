@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 #include <pthread.h>
+#include <rocksdb/perf_level.h>
 #include <signal.h>
 #include <utility>
 
@@ -38,6 +39,7 @@ void CommitThread::hand_over(mailbox::Commit commit, mailbox::Table::CommitDone 
 
 void CommitThread::run() {
     ::pthread_setname_np(::pthread_self(), "parley-commit");
+    ::rocksdb::SetPerfLevel(::rocksdb::PerfLevel::kDisable);
     while (true) {
         std::optional<Order> order;
         {

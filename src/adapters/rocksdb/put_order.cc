@@ -1,8 +1,7 @@
 #include "adapters/rocksdb/put_order.h"
 
-#include <endian.h>
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <tuple>
 
 namespace parley::rocksdb {
@@ -25,8 +24,10 @@ std::vector<const mailbox::Put*> in_order(const std::vector<mailbox::Put>& puts)
     places.reserve(puts.size());
     for (const mailbox::Put& put : puts) {
         std::uint64_t begin = 0;
-        std::memcpy(&begin, put.key.data(), std::min(put.key.size(), sizeof begin));
-        places.push_back({put.space, be64toh(begin), &put});
+        for (std::size_t i = 0; i < sizeof begin; ++i) {
+            begin = begin << 8 | (i < put.key.size() ? static_cast<unsigned char>(put.key[i]) : 0);
+        }
+        places.push_back({put.space, begin, &put});
     }
     std::sort(places.begin(), places.end());
     std::vector<const mailbox::Put*> ordered;

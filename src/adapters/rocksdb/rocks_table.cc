@@ -3,6 +3,7 @@
 #include "adapters/rocksdb/commit_thread.h"
 #include "adapters/rocksdb/folder.h"
 #include "adapters/rocksdb/log_file.h"
+#include "adapters/rocksdb/put_order.h"
 #include "adapters/rocksdb/reclaimer.h"
 #include "adapters/rocksdb/trouble.h"
 #include "adapters/rocksdb/tuning.h"
@@ -12,7 +13,6 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -25,26 +25,6 @@ using mailbox::ScanOptions;
 using mailbox::Space;
 using ::rocksdb::Slice;
 using ::rocksdb::Status;
-
-// By space and key, so that each insertion into the tables in memory begins near where the last one
-// ended. (The engine's insertion hints would do more, but RocksDB 7.8 fails an assertion of its own
-// with them: one message of 64 KiB was enough to see it.)
-std::vector<const mailbox::Put*> in_order(const std::vector<mailbox::Put>& puts) {
-    std::vector<const mailbox::Put*> ordered;
-    ordered.reserve(puts.size());
-    for (const mailbox::Put& put : puts) {
-        ordered.push_back(&put);
-    }
-    std::sort(ordered.begin(), ordered.end(), [](const mailbox::Put* a, const mailbox::Put* b) {
-        if (a->space != b->space) {
-            return a->space < b->space;
-        }
-        // Of one key the later put comes later, and wins.
-        const int order = a->key.compare(b->key);
-        return order != 0 ? order < 0 : a < b;
-    });
-    return ordered;
-}
 
 // A folder that is only read gets no log of the engine.
 class NoLog final : public ::rocksdb::Logger {

@@ -1,5 +1,7 @@
 #include "adapters/rocksdb/tuning.h"
 
+#include "adapters/rocksdb/partitioned_memtable.h"
+
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
@@ -30,6 +32,9 @@ class DropExpired final : public ::rocksdb::CompactionFilter {
     const std::atomic<std::int64_t>& before_;
 };
 
+// Few threads read, and a shard must hold many blocks.
+constexpr int kCacheShardBits = 4;
+
 const char* name_of(Space space) {
     switch (space) {
         case Space::state:
@@ -53,6 +58,9 @@ const char* name_of(Space space) {
     // Append keys are random; the others hold text and counters.
     family.compression =
         space == Space::keys ? ::rocksdb::kNoCompression : ::rocksdb::kLZ4Compression;
+    if (mailbox::expires(space)) {  // their keys begin with a mailbox
+        family.memtable_factory = std::make_shared<PartitionedMemtableFactory>();
+    }
     if (space == Space::keys) {
         // Nearly every lookup is for a key that was never seen: the answer must come from the
         // filter, in memory too.
@@ -66,8 +74,15 @@ const char* name_of(Space space) {
     ::rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
     table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(10));
-    // Indexes and filters count against the cache, so that memory stays bounded as the store grows.
+    // Indexes and filters count against the cache, so that memory stays bounded as the store grows;
+    // in partitions, for whole ones of a large table do not fit into it and would be read and
+    // decompressed for each look-up.
     table.cache_index_and_filter_blocks = true;
+    table.cache_index_and_filter_blocks_with_high_priority = true;
+    table.index_type = ::rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+    table.enable_index_compression = false;
+    table.pin_top_level_index_and_filter = true;
     table.pin_l0_filter_and_index_blocks_in_cache = true;
     table.format_version = 5;
     family.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
@@ -113,7 +128,7 @@ std::vector<::rocksdb::ColumnFamilyDescriptor> column_families(
     const RocksTableOptions& options, const ExpiryTimes& times,
     std::vector<std::unique_ptr<::rocksdb::CompactionFilter>>& filters) {
     const std::shared_ptr<::rocksdb::Cache> cache =
-        ::rocksdb::NewLRUCache(options.block_cache_bytes);
+        ::rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
     std::vector<::rocksdb::ColumnFamilyDescriptor> families;
     for (std::size_t i = 0; i < mailbox::kSpaces; ++i) {
         const auto space = static_cast<Space>(i);
