@@ -87,15 +87,22 @@ bool check_fields(std::string_view bytes) {
     return !reader.malformed();
 }
 
+// They are in the head of the message, and its body may name a thousand recipients.
 void take_facts(std::string_view message, ReceiptFacts& facts) {
     ProtoReader reader(message);
-    while (const auto field = reader.next()) {
+    for (int missing = 3; missing > 0; --missing) {
+        const auto field = reader.next();
+        if (!field) {
+            return;
+        }
         if (field->number == message_field::kMessageId) {
             facts.message_id = MessageId(std::string(field->bytes));
         } else if (field->number == message_field::kSenderId) {
             facts.sender_id = UserId(std::string(field->bytes));
         } else if (field->number == message_field::kKey) {
             facts.key = ChainKey(std::string(field->bytes));
+        } else {
+            ++missing;
         }
     }
 }
