@@ -28,7 +28,7 @@ class Absent final : public Shard {
           messages_(is_storm(settings_)
                         ? users_ * settings_.messages
                         : part(settings_.messages, place.thread, settings_.threads)),
-          message_({user("absent", 0)}, std::string(settings_.text_bytes, 'x'),
+          message_({user("absent", 0)}, settings_.text_bytes,
                    static_cast<std::int64_t>(unix_ms())) {}
 
   private:

@@ -1,6 +1,7 @@
 #include "codec.h"
 
 #include "base/assert.h"
+#include "base/random.h"
 
 #include <array>
 #include <cstring>
@@ -23,6 +24,10 @@ constexpr std::uint32_t kEventDelivered = 5;
 constexpr std::uint32_t kMessageId = 1;  // of a Message and of a Delivered
 
 constexpr std::size_t kStampBytes = 12;
+// More than a compressor looks back.
+constexpr std::size_t kNoiseBytes = 256 * 1024;
+constexpr std::string_view kTextCharacters =
+    "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.0123456789";
 
 constexpr auto kHexPairs = [] {
     constexpr char digits[] = "0123456789abcdef";
@@ -209,27 +214,26 @@ bool MessageIds::read(std::string_view id, std::uint64_t& tag) const {
            read_hex(id.substr(24), tag);
 }
 
-SubmitTemplate::SubmitTemplate(const std::vector<UserId>& recipients, std::string text,
-                               std::int64_t created_at_ms) {
-    const bool stamped = text.size() >= kStampBytes;
-    const std::string stamp(kStampBytes, '\x7f');  // in no user id, and in no other text
-    if (stamped) {
-        text.replace(0, kStampBytes, stamp);
-    }
+SubmitTemplate::SubmitTemplate(const std::vector<UserId>& recipients, std::size_t text_bytes,
+                               std::int64_t created_at_ms)
+    : text_bytes_(text_bytes) {
+    // In no user id.
+    const std::string blank_id(kMessageIdBytes, '\x7f'), blank_text(text_bytes, '\x7f');
     wire::Submit submit;
-    submit.message.message_id = MessageId(std::string(kMessageIdBytes, '\x7f'));
+    submit.message.message_id = MessageId(blank_id);
     submit.message.recipient_ids = recipients;
-    submit.message.text = std::move(text);
+    submit.message.text = blank_text;
     submit.message.created_at_ms = created_at_ms;
     frame_ = wire::encode(wire::ClientFrame(std::move(submit)));
-    id_at_ = frame_.find(std::string(kMessageIdBytes, '\x7f'));
-    PARLEY_ASSERT(id_at_ != Bytes::npos);
+    id_at_ = frame_.find(blank_id);
     recipient_bytes_ = recipients.front().value().size();
     recipient_at_ = frame_.find(recipients.front().value(), id_at_ + kMessageIdBytes);
-    PARLEY_ASSERT(recipient_at_ != Bytes::npos);
-    if (stamped) {
-        stamp_at_ = frame_.find(stamp, id_at_ + kMessageIdBytes);
-        PARLEY_ASSERT(stamp_at_ != Bytes::npos);
+    text_at_ = frame_.find(blank_text, id_at_ + kMessageIdBytes);
+    PARLEY_ASSERT(id_at_ != Bytes::npos && recipient_at_ != Bytes::npos && text_at_ != Bytes::npos);
+    Random random(static_cast<std::uint64_t>(created_at_ms));
+    noise_.resize(kNoiseBytes + text_bytes);
+    for (char& c : noise_) {
+        c = kTextCharacters[random.next() % kTextCharacters.size()];
     }
 }
 
@@ -247,9 +251,12 @@ void SubmitTemplate::append(Bytes& out, const MessageIds& ids, std::uint64_t uni
     const std::size_t start = out.size();
     out.append(frame_);
     ids.write(out.data() + start + id_at_, unix_ms, tag);
-    if (stamp_at_ != 0) {
+    char* const text = out.data() + start + text_at_;
+    const std::uint64_t spread = (unix_ms << 24 ^ tag) * 0x9e3779b97f4a7c15u;
+    std::memcpy(text, noise_.data() + (spread >> 32) % kNoiseBytes, text_bytes_);
+    if (text_bytes_ >= kStampBytes) {
         // The low half of the time and of the tag: no two messages of a run have both.
-        write_hex(out.data() + start + stamp_at_, unix_ms << 24 | (tag & 0xffffff), 6);
+        write_hex(text, unix_ms << 24 | (tag & 0xffffff), kStampBytes / 2);
     }
     websocket::apply_mask(std::as_writable_bytes(std::span(out)).subspan(start), key, 0);
 }

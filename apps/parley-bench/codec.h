@@ -85,11 +85,12 @@ class MessageIds {
     char middle_[11];  // "-7xxx-axxx-"
 };
 
-// A masked WebSocket frame with a Submit whose id, and the first characters of whose text, differ
-// from message to message (a store that keeps equal texts once would otherwise keep one).
+// A masked WebSocket frame with a Submit whose id and text differ from message to message: a store
+// that keeps equal texts once, or compresses them, would otherwise be given less than people give
+// it.
 class SubmitTemplate {
   public:
-    SubmitTemplate(const std::vector<UserId>& recipients, std::string text,
+    SubmitTemplate(const std::vector<UserId>& recipients, std::size_t text_bytes,
                    std::int64_t created_at_ms);
     // To another recipient than the template's one and only, with a name of the same length.
     void address(std::string_view recipient);
@@ -101,7 +102,9 @@ class SubmitTemplate {
     std::size_t id_at_ = 0;
     std::size_t recipient_at_ = 0;
     std::size_t recipient_bytes_ = 0;
-    std::size_t stamp_at_ = 0;  // 0: the text is too short to be told apart
+    std::size_t text_at_ = 0;
+    std::size_t text_bytes_ = 0;
+    Bytes noise_;  // of which a text is a piece, and then a stamp of its own
 };
 
 void append_ack(Bytes& out, std::uint64_t sequence, const websocket::MaskKey& key);

@@ -48,7 +48,7 @@ wire::Message sample_message(const std::string& id) {
 
 TEST(SubmitTemplate, WritesWhatTheServerReads) {
     const MessageIds ids(7);
-    const SubmitTemplate submit({UserId("bob"), UserId("carol")}, std::string(100, 'x'), 42);
+    const SubmitTemplate submit({UserId("bob"), UserId("carol")}, 100, 42);
     Bytes out;
     submit.append(out, ids, kMs, 1, kKey);
     submit.append(out, ids, kMs, 0xfedcba987654, kKey);
@@ -76,7 +76,7 @@ TEST(SubmitTemplate, WritesWhatTheServerReads) {
 }
 
 TEST(SubmitTemplate, IsAddressedAnew) {
-    SubmitTemplate submit({UserId("bob")}, std::string(100, 'x'), 42);
+    SubmitTemplate submit({UserId("bob")}, 100, 42);
     submit.address("eve");
     Bytes out;
     submit.append(out, MessageIds(7), kMs, 1, kKey);
@@ -87,7 +87,7 @@ TEST(SubmitTemplate, IsAddressedAnew) {
 
 TEST(SubmitTemplate, TakesTextsOfAnyLength) {
     for (const std::size_t length : {0u, 1u, 11u, 12u, 125u, 126u, 65'536u}) {
-        const SubmitTemplate submit({UserId("bob")}, std::string(length, 'x'), 42);
+        const SubmitTemplate submit({UserId("bob")}, length, 42);
         Bytes out;
         submit.append(out, MessageIds(7), kMs, 3, kKey);
         const auto frames = read_as_server(out);

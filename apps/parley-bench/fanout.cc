@@ -18,7 +18,7 @@ class Fanout final : public Shard {
             for (std::size_t i = 0; i < settings_.pairs; ++i) {
                 recipients.push_back(user("receiver", group * settings_.pairs + i));
             }
-            messages_.emplace_back(recipients, std::string(settings_.text_bytes, 'x'),
+            messages_.emplace_back(recipients, settings_.text_bytes,
                                    static_cast<std::int64_t>(unix_ms()));
         }
     }

@@ -16,7 +16,7 @@ class Pairs final : public Shard {
     explicit Pairs(const Place& place)
         : Shard(place, 2 * part(place.settings.pairs, place.thread, place.settings.threads)),
           pairs_(part(place.settings.pairs, place.thread, place.settings.threads)),
-          message_({user("receiver", 0)}, std::string(settings_.text_bytes, 'x'),
+          message_({user("receiver", 0)}, settings_.text_bytes,
                    static_cast<std::int64_t>(unix_ms())) {
         for (std::size_t i = 0; i < pairs_.size(); ++i) {
             pairs_[i].unsent = i;
