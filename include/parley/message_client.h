@@ -25,9 +25,9 @@ class Core;
 // kept.
 //
 // Each event is told once: it is recorded on disk before the call and marked done after it. The one
-// exception (spec/semantics.md, R8): when the process dies between the two, the call comes again in
-// the next run, with the same ids. So an app that keeps messages stores them under their message
-// id, and checks before it inserts.
+// exception (spec/semantics.md, R8): when the process dies between the two, or the device loses
+// power within seconds of it, the call comes again in the next run, with the same ids. So an app
+// that keeps messages stores them under their message id, and checks before it inserts.
 //
 // An exception that leaves a call is caught and logged, and the call counts as done.
 class PARLEY_EXPORT MessageClientDelegate {

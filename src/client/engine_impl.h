@@ -77,7 +77,10 @@ class Engine::Impl final : public LinkOwner {
     void arm_timer();
     void tell(Task notice);
     void tell_notices();
+    // On the way to a stop there may be no later turn (R8).
+    bool stopping() const { return !wanted_ || stopping_ != Stopping::no; }
     bool marks_due() const;
+    bool sync_due() const;
 
     // ---- engine_session.cc
     bool messaging_session() const { return welcomed_ && !ended_ && options_.supports_messaging; }
@@ -150,7 +153,8 @@ class Engine::Impl final : public LinkOwner {
     // Callbacks.
     CallbackId taken_;
     std::vector<CallbackId> done_;
-    std::optional<Instant> marks_at_;
+    std::optional<Instant> marks_at_;          // of those in done_
+    std::optional<Instant> marks_durable_at_;  // of those committed Durable::soon
 
     // Timed work.
     bool expiry_stale_ = true;  // oldest_ must be read again

@@ -14,6 +14,10 @@ constexpr std::size_t kExpiredAtOnce = 64;
 // write (R8).
 constexpr Duration kMarksWait = std::chrono::milliseconds(20);
 constexpr std::size_t kMarksAtOnce = 64;
+// A turn of marks alone goes to the disk with the next one that brings more: in a talk most syncs
+// would be for marks. Without one it waits this long, which bounds what a loss of power brings
+// again; a process that ends keeps its marks in each case.
+constexpr Duration kMarksDurable = std::chrono::seconds(10);
 // How often elapsed time is saved while entries wait: bounds what a clock that jumps during a run
 // can distort (R9).
 constexpr Duration kClockSaved = std::chrono::minutes(10);
@@ -22,9 +26,9 @@ constexpr Duration kStoreRetry = std::chrono::seconds(1);
 constexpr Duration kPruneEvery = std::chrono::hours(1);
 constexpr Duration kPruneStep = std::chrono::milliseconds(200);
 
-bool empty(const Turn& turn) {
+bool only_marks(const Turn& turn) {
     return turn.drafts.empty() && turn.answers.empty() && turn.failures.empty() &&
-           turn.submitted.empty() && turn.events.empty() && !turn.cursor && turn.done.empty();
+           turn.submitted.empty() && turn.events.empty() && !turn.cursor;
 }
 
 }  // namespace
@@ -93,23 +97,36 @@ void Engine::Impl::run_turn() {
         give_up(turn, filled.error());
         return;
     }
-    const bool clock_due =
-        oldest_ && loop_.now() - clock_saved_ >= kClockSaved && loop_.now() >= store_retry_at_;
-    if (empty(turn) && !clock_due) {
+    const bool may_wait = only_marks(turn) && !stopping();
+    if (only_marks(turn) && turn.done.empty() && !sync_due()) {
         // Entries that were submitted before need no mark to be submitted again.
         apply(turn, TurnOutcome());
         refresh_expiry();
         return;
     }
     turn.clock = clocks_.now();
+    turn.durable = may_wait && !sync_due() ? Durable::soon : Durable::now;
     auto outcome = store_.commit(turn);
     if (!outcome) {
         give_up(turn, outcome.error());
         return;
     }
     clock_saved_ = loop_.now();
+    if (turn.durable == Durable::now) {
+        marks_durable_at_.reset();
+    } else if (!marks_durable_at_) {
+        marks_durable_at_ = loop_.now() + kMarksDurable;
+    }
     apply(turn, *outcome);
     refresh_expiry();
+}
+
+// Time for a turn with nothing in it: it saves the clock, and takes earlier marks to the disk.
+bool Engine::Impl::sync_due() const {
+    const Instant now = loop_.now();
+    const bool clock = oldest_ && now - clock_saved_ >= kClockSaved;
+    const bool marks = marks_durable_at_ && (stopping() || *marks_durable_at_ <= now);
+    return (clock || marks) && now >= store_retry_at_;
 }
 
 Result<void> Engine::Impl::fill_turn() {
@@ -124,7 +141,7 @@ Result<void> Engine::Impl::fill_turn() {
             pipeline_.plan_draft(terms, turn_, i);
         }
     }
-    if (!done_.empty() && (marks_due() || !empty(turn_))) {
+    if (!done_.empty() && (marks_due() || !only_marks(turn_))) {
         turn_.done = std::exchange(done_, {});
         marks_at_.reset();
     }
@@ -135,9 +152,7 @@ bool Engine::Impl::marks_due() const {
     if (loop_.now() < store_retry_at_) {
         return false;
     }
-    // On the way to a stop there may be no later turn (R8).
-    const bool stopping = !wanted_ || stopping_ != Stopping::no;
-    return done_.size() >= kMarksAtOnce || inbox_full_ || stopping ||
+    return done_.size() >= kMarksAtOnce || inbox_full_ || stopping() ||
            (marks_at_ && *marks_at_ <= loop_.now());
 }
 
@@ -284,6 +299,9 @@ void Engine::Impl::arm_timer() {
     consider(link_.deadline());
     if (marks_at_) {
         consider_store(*marks_at_);
+    }
+    if (marks_durable_at_) {
+        consider_store(*marks_durable_at_);
     }
     if (wanted_ && stopping_ == Stopping::no) {
         consider(credentials_.deadline());

@@ -125,9 +125,16 @@ struct StoredEvent {
     std::variant<IncomingEvent, SentEvent, DeliveredEvent> kind;
 };
 
+// When a turn survives a loss of power. The end of the process it survives in each case.
+enum class Durable {
+    now,   // before commit() returns
+    soon,  // with the next turn that is `now`, an empty one too; never after a later one
+};
+
 // All that one turn of the loop has to make durable, applied in the order of the members.
 struct Turn {
     StoreClock clock;
+    Durable durable = Durable::now;
     std::vector<CallbackId> done;  // callbacks that returned; unknown ones are ignored
     std::vector<Draft> drafts;     // in the order of send_message
     std::vector<Answer> answers;   // in order
@@ -202,9 +209,9 @@ struct PruneLimit {
 };
 
 // What a device keeps, over restarts and crashes. Synchronous: each call is one transaction; when
-// it returns without an error its effect is durable, with an error nothing of it is kept. Errors:
-// store_failed, store_full, store_foreign. One thread. The rules about chains and told states (R4,
-// R5, R8, R11, R12) are kept here, where their facts are.
+// it returns without an error its effect is durable (as Turn::durable says), with an
+// error nothing of it is kept. Errors: store_failed, store_full, store_foreign. One thread. The
+// rules about chains and told states (R4, R5, R8, R11, R12) are kept here, where their facts are.
 class LocalStore {
   public:
     virtual ~LocalStore() = default;
@@ -219,6 +226,7 @@ class LocalStore {
     // True: cancelled. False: it was submitted already, or is not in the outbox (R25).
     virtual Result<bool> cancel(const MessageId& message, const StoreClock& clock) = 0;
     // Forgets what is older than the retention, a few rows a call (R8). True: there may be more.
+    // Durable soon.
     virtual Result<bool> prune(const PruneLimit& limit) = 0;
     // Forgets everything and removes the files: log out. Every later call fails.
     virtual Result<void> erase() = 0;

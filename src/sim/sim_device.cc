@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -411,7 +412,8 @@ bool SimDevice::outbox_empty() {
     return entries && entries->empty();
 }
 
-bool SimDevice::keeps(const Cursor& cursor) {
+bool SimDevice::after_power_loss(
+    const std::function<bool(client::LocalStore&, const client::StoreFacts&)>& check) {
     SimVfs copy(disk_.name() + "-copy", 0, clock_);
     copy.copy_synced(disk_);
     auto store =
@@ -421,8 +423,27 @@ bool SimDevice::keeps(const Cursor& cursor) {
     }
     const auto facts =
         (*store)->bind({options_.application, tag_.user, tag_.device, tag_.device, 0});
-    return facts && facts->cursor && facts->cursor->epoch == cursor.epoch &&
-           facts->cursor->sequence >= cursor.sequence;
+    return facts && check(**store, *facts);
+}
+
+// Where all is synced nothing can be lost, and no copy is needed.
+bool SimDevice::keeps_cursor(const Cursor& cursor) {
+    return disk_.unsynced().empty() ||
+           after_power_loss([&](client::LocalStore&, const client::StoreFacts& facts) {
+               return facts.cursor && facts.cursor->epoch == cursor.epoch &&
+                      facts.cursor->sequence >= cursor.sequence;
+           });
+}
+
+bool SimDevice::keeps_submission(const MessageId& message) {
+    return disk_.unsynced().empty() ||
+           after_power_loss([&](client::LocalStore& store, const client::StoreFacts&) {
+               const auto entries = store.entries(client::Order(), SIZE_MAX / 2, SIZE_MAX / 2);
+               return entries &&
+                      std::any_of(entries->begin(), entries->end(), [&](const client::Entry& e) {
+                          return e.message.id == message && e.submitted_ms;
+                      });
+           });
 }
 
 void SimDevice::jump_clock(Duration by) {

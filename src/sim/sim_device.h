@@ -77,8 +77,10 @@ class SimDevice final : private client::EngineObserver {
     void cancel(const MessageId& message);
     void network_changed();
     bool outbox_empty();
-    // True if the local store would still know this cursor after a power loss now.
-    bool keeps(const Cursor& cursor);
+    // True if the local store would still know this cursor, or this message as one of the outbox
+    // that was submitted, after a power loss now.
+    bool keeps_cursor(const Cursor& cursor);
+    bool keeps_submission(const MessageId& message);
 
     // ---- faults
     // The disk was full or failed at some time since the process started.
@@ -88,6 +90,9 @@ class SimDevice final : private client::EngineObserver {
     void jump_clock(Duration by);
 
   private:
+    // Whether `check` holds of the local store as a power loss now would leave it.
+    bool after_power_loss(
+        const std::function<bool(client::LocalStore&, const client::StoreFacts&)>& check);
     struct Process;
 
     void on_started(const UserId& user, const DeviceId& device) override;

@@ -52,16 +52,15 @@ World::World(const Scenario& scenario, Trace::Lines lines)
     server_->disk().set_observer(truth_.get());
     session_checker_ = std::make_unique<SessionChecker>(
         *truth_, verdict_, scenario_.limits,
-        SessionChecker::World{[this](const std::string& host) {
+        SessionChecker::World{[this](const std::string& host, const MessageId& message) {
                                   SimDevice* device = device_on(host);
-                                  return device == nullptr || device->disk_disturbed()
-                                             ? std::string()
-                                             : device->disk().unsynced();
+                                  return device == nullptr || device->disk_disturbed() ||
+                                         device->keeps_submission(message);
                               },
                               [this](const std::string& host, const Cursor& cursor) {
                                   SimDevice* device = device_on(host);
                                   return device == nullptr || device->disk_disturbed() ||
-                                         device->disk().unsynced().empty() || device->keeps(cursor);
+                                         device->keeps_cursor(cursor);
                               },
                               [this] { return server_->store_time(); },
                               [this](const std::string& host, End end, const char* frame) {

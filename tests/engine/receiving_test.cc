@@ -113,6 +113,47 @@ TEST_F(Receiving, MarksAreCommittedInBatches) {  // R8
     EXPECT_EQ(store_->commits(), commits + 1);
 }
 
+TEST_F(Receiving, MarksAreNotSyncedOneByOneButWithinSeconds) {  // R8
+    begin();
+    server_.incoming("bob", "x1");
+    loop_.run_ready();
+    const auto before = disk_.syncs();
+    EXPECT_THAT(heard(), ElementsAre("incoming x1"));
+    EXPECT_EQ(disk_.syncs(), before);
+    loop_.advance(9s);
+    EXPECT_EQ(disk_.syncs(), before);
+    loop_.advance(1s);
+    EXPECT_EQ(disk_.syncs(), before + 1);
+    loop_.advance(30s);
+    EXPECT_EQ(disk_.syncs(), before + 1);
+    lose_power();
+    begin();
+    EXPECT_THAT(heard(), IsEmpty());
+}
+
+TEST_F(Receiving, ALossOfPowerWithinSecondsOfACallbackBringsItAgain) {  // R8: the one exception
+    begin();
+    server_.incoming("bob", "x1");
+    loop_.run_ready();
+    EXPECT_THAT(heard(), ElementsAre("incoming x1"));
+    lose_power();
+    begin();
+    EXPECT_THAT(heard(), ElementsAre("incoming x1"));
+}
+
+TEST_F(Receiving, WhenAStopIsSaidTheMarksAreDurable) {  // R8
+    begin();
+    server_.incoming("bob", "x1");
+    loop_.run_ready();
+    EXPECT_THAT(heard(), ElementsAre("incoming x1"));
+    engine_->stop(Stop::now);
+    loop_.run_ready();
+    EXPECT_EQ(phase(), Phase::stopped);
+    lose_power();
+    begin();
+    EXPECT_THAT(heard(), IsEmpty());
+}
+
 TEST_F(Receiving, StopWritesTheMarks) {  // R8
     begin();
     server_.incoming("bob", "x1");

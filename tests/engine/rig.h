@@ -63,13 +63,18 @@ class EngineRig : public testing::Test, public EngineObserver {
         engine_->start();
         loop_.run_ready();
     }
-    // The process is killed; the disk keeps what was synced.
+    // The process is killed; the disk keeps what was synced, or written when the store closed.
     void crash() {
         engine_.reset();
         store_.reset();
         sqlite_.reset();
         disk_.lose_power();
         taken_.clear();
+    }
+    // The same, and nothing that was not synced before is written while it goes.
+    void lose_power() {
+        disk_.drop_writes(true);
+        crash();
     }
     void restart() {
         crash();

@@ -156,13 +156,36 @@ Result<void> Database::execute(const std::string& sql) {
     return {};
 }
 
-void Database::begin() {
+void Database::begin(Sync sync) {
     error_.reset();
+    if (sync != sync_) {
+        // In WAL mode NORMAL leaves out the sync of a commit, and nothing else.
+        const int code = sqlite3_exec(
+            handle_,
+            sync == Sync::now ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+            nullptr, nullptr, nullptr);
+        if (code != SQLITE_OK) {
+            fail(code);
+            return;
+        }
+        sync_ = sync;
+    }
     query("BEGIN IMMEDIATE").run();
 }
 
 Result<void> Database::finish() {
     query("COMMIT").run();
+    if (!error_ && sync_ == Sync::later) {
+        unsynced_ = pages_written();
+    } else if (!error_ && unsynced_) {
+        // SQLite syncs a commit that changed a page; an earlier one may wait for one that has not.
+        if (pages_written() == *unsynced_) {
+            sync_log();
+        }
+        if (!error_) {
+            unsynced_.reset();
+        }
+    }
     if (!error_) {
         return {};
     }
@@ -172,6 +195,24 @@ Result<void> Database::finish() {
         sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
     }
     return unexpected(take_error());
+}
+
+int Database::pages_written() const {
+    int written = 0;
+    int unused = 0;
+    sqlite3_db_status(handle_, SQLITE_DBSTATUS_CACHE_WRITE, &written, &unused, 0);
+    return written;
+}
+
+void Database::sync_log() {
+    sqlite3_file* log = nullptr;
+    int code = sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code == SQLITE_OK && log != nullptr && log->pMethods != nullptr) {
+        code = log->pMethods->xSync(log, SQLITE_SYNC_FULL);
+    }
+    if (code != SQLITE_OK) {
+        error_ = describe_sqlite_error(code, sqlite3_errstr(code), path_);
+    }
 }
 
 void Database::fail(int code) {

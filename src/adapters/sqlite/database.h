@@ -16,6 +16,13 @@ namespace parley::sqlite {
 
 class Database;
 
+// When a commit reaches the disk. Whole and in order it is there in each case: `later` it may be
+// lost with the power, but not before what was committed after it.
+enum class Sync {
+    now,    // before the commit returns
+    later,  // with the next one that is `now`, or when the system comes to it
+};
+
 // One use of a prepared statement: bind in order, then step. Gives the statement back when it goes.
 // While the database is in error nothing is executed and no row comes.
 class Query {
@@ -71,7 +78,7 @@ class Database {
     // Runs `work` in one transaction. What it returns counts if the commit succeeds, else nothing
     // is kept.
     template <typename Work>
-    auto transaction(Work work) -> Result<decltype(work())>;
+    auto transaction(Sync sync, Work work) -> Result<decltype(work())>;
     // Runs `work`, which only reads; its result counts if there was no error.
     template <typename Work>
     auto reading(Work work) -> Result<decltype(work())>;
@@ -81,8 +88,10 @@ class Database {
   private:
     friend class Query;
     Database(sqlite3* handle, std::string path);
-    void begin();
+    void begin(Sync sync);
     Result<void> finish();
+    int pages_written() const;
+    void sync_log();
     void fail(int code);
     Error take_error();
     Error describe(int code) const;
@@ -91,11 +100,14 @@ class Database {
     std::string path_;
     std::map<const char*, sqlite3_stmt*> statements_;
     std::optional<Error> error_;
+    Sync sync_ = Sync::now;
+    // pages_written() when the last commit that is not synced yet was made.
+    std::optional<int> unsynced_;
 };
 
 template <typename Work>
-auto Database::transaction(Work work) -> Result<decltype(work())> {
-    begin();
+auto Database::transaction(Sync sync, Work work) -> Result<decltype(work())> {
+    begin(sync);
     auto result = work();
     if (auto finished = finish(); !finished) {
         return unexpected(std::move(finished).error());

@@ -61,6 +61,10 @@ constexpr LimitField kLimitFields[] = {
     {"ping_interval", nullptr, &Limits::ping_interval},
 };
 
+Sync sync_for(client::Durable durable) {
+    return durable == client::Durable::now ? Sync::now : Sync::later;
+}
+
 class SqliteStore final : public client::LocalStore {
   public:
     SqliteStore(SqliteStoreOptions options, std::unique_ptr<Database> database, Logger log)
@@ -92,7 +96,8 @@ class SqliteStore final : public client::LocalStore {
 
   private:
     template <typename Work>
-    auto write(const client::StoreClock* clock, Work work) -> Result<decltype(work())>;
+    auto write(const client::StoreClock* clock, Work work, Sync sync = Sync::now)
+        -> Result<decltype(work())>;
     template <typename Work>
     auto read(Work work) -> Result<decltype(work())>;
     Error erased() const;
@@ -212,14 +217,15 @@ Result<client::StoreFacts> SqliteStore::bind(const client::Binding& binding) {
 // ---- transactions
 
 template <typename Work>
-auto SqliteStore::write(const client::StoreClock* clock, Work work) -> Result<decltype(work())> {
+auto SqliteStore::write(const client::StoreClock* clock, Work work, Sync sync)
+    -> Result<decltype(work())> {
     if (!database_) {
         return unexpected(erased());
     }
     if (clock != nullptr) {
         chains_.set_moment(*clock);
     }
-    auto result = database_->transaction([&] {
+    auto result = database_->transaction(sync, [&] {
         auto value = work();
         if (clock != nullptr) {
             save_clock(*clock);
@@ -256,7 +262,7 @@ void SqliteStore::save_clock(const client::StoreClock& clock) {
 }
 
 Result<client::TurnOutcome> SqliteStore::commit(const client::Turn& turn) {
-    auto result = write(&turn.clock, [&] {
+    const auto apply_turn = [&] {
         client::TurnOutcome outcome;
         inbox_.done(turn.done);
         for (const client::Draft& draft : turn.drafts) {
@@ -281,7 +287,8 @@ Result<client::TurnOutcome> SqliteStore::commit(const client::Turn& turn) {
                 .run();
         }
         return outcome;
-    });
+    };
+    auto result = write(&turn.clock, apply_turn, sync_for(turn.durable));
     if (result) {
         result->callbacks_added = inbox_.settle(true);
         outbox_.settle(true);
@@ -342,7 +349,7 @@ Result<bool> SqliteStore::prune(const client::PruneLimit& limit) {
     // retention after that.
     const std::int64_t twice = once - limit.retention_ms;
     const auto rows = static_cast<std::int64_t>(limit.rows);
-    return write(nullptr, [&] {
+    const auto forget = [&] {
         int most = database_
                        ->query(
                            "DELETE FROM seen WHERE (sender, key) IN (SELECT sender, key FROM seen "
@@ -373,7 +380,8 @@ Result<bool> SqliteStore::prune(const client::PruneLimit& limit) {
                       .bind(rows)
                       .run());
         return most >= static_cast<int>(limit.rows);
-    });
+    };
+    return write(nullptr, forget, Sync::later);
 }
 
 Result<void> SqliteStore::erase() {

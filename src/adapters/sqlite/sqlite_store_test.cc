@@ -282,6 +282,39 @@ TEST(SqliteStore, ACommitIsOneSync) {  // R1
     EXPECT_EQ(disk.syncs() - before, 20u);
 }
 
+TEST(SqliteStore, ATurnThatMayWaitIsSyncedWithTheNextOne) {  // R8
+    Turn nothing;
+    nothing.clock = {1, 2, 3};
+    Turn sent = nothing;
+    sent.drafts.push_back(draft("later"));
+    // An empty turn, at the same moment at that, changes nothing of its own in the file.
+    for (const std::optional<Turn>& after : {std::optional<Turn>(), {sent}, {nothing}}) {
+        MemoryVfs disk("marks");
+        auto store = open({"disk", disk.name()});
+        ASSERT_TRUE(store);
+        ASSERT_TRUE((*store)->commit(rich_turn("1")));
+        Turn marks = nothing;
+        marks.durable = client::Durable::soon;
+        const auto due = (*store)->callbacks(client::CallbackId(), 10, 1u << 20);
+        for (const client::Callback& callback : *due) {
+            marks.done.push_back(callback.id);
+        }
+        const auto before = disk.syncs();
+        ASSERT_TRUE((*store)->commit(marks));
+        EXPECT_EQ(count_callbacks(**store), 0u);
+        EXPECT_EQ(disk.syncs(), before);
+        EXPECT_TRUE(!after || (*store)->commit(*after));
+        EXPECT_EQ(disk.syncs(), before + (after ? 1 : 0));
+        disk.fail_at(1, SQLITE_IOERR, true);  // closing it writes nothing either
+        store->reset();
+        disk.fail_at(0, 0);
+        disk.lose_power();
+        store = open({"disk", disk.name()});
+        ASSERT_TRUE(store);
+        EXPECT_EQ(count_callbacks(**store), after ? 0u : 2u);
+    }
+}
+
 TEST(SqliteStore, EraseLeavesNoFile) {
     const TempFolder folder;
     const std::string path = folder.path() + "/store";

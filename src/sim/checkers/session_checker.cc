@@ -53,7 +53,10 @@ void SessionChecker::client_writes(Session& session, const std::string& host, By
     }
     if (const auto* submit = std::get_if<wire::Submit>(&*decoded)) {
         // R1: what is submitted is in the outbox on disk.
-        check_synced(host, "submits");
+        if (!world_.submission_is_durable(host, submit->message.message_id)) {
+            verdict_.broken("R1", fmt::format("{} submits {}, which a power loss takes", host,
+                                              submit->message.message_id.value()));
+        }
         session.at_client.push_back(
             {submit->message.message_id, submit->message.key, frame.size()});
         session.client_bytes += frame.size();
@@ -72,16 +75,13 @@ void SessionChecker::client_writes(Session& session, const std::string& host, By
                 "R1", fmt::format("{} says hello with a cursor that a power loss takes", host));
         }
         world_.said(host, End::client, "hello");
-    } else if (std::get_if<wire::Ack>(&*decoded) != nullptr) {
+    } else if (const auto* ack = std::get_if<wire::Ack>(&*decoded)) {
         // R1: an event is acknowledged after it is in the local store.
-        check_synced(host, "acknowledges");
+        if (!world_.cursor_is_durable(host, Cursor{Epoch(session.epoch), ack->sequence})) {
+            verdict_.broken("R1", fmt::format("{} acknowledges {}, which a power loss takes", host,
+                                              ack->sequence.value()));
+        }
         world_.said(host, End::client, "ack");
-    }
-}
-
-void SessionChecker::check_synced(const std::string& host, const char* what) {
-    if (const std::string files = world_.device_at_risk(host); !files.empty()) {
-        verdict_.broken("R1", fmt::format("{} {} before {} is synced", host, what, files));
     }
 }
 

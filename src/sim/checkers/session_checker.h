@@ -21,9 +21,9 @@ namespace parley::sim {
 class SessionChecker final : public NetworkTap {
   public:
     struct World {
-        // What this device has written and a power loss would take, so that it may not be said
-        // (R1).
-        std::function<std::string(const std::string& host)> device_at_risk;
+        // True if the device's store would still have this message in its outbox, as submitted,
+        // after a power loss now (R1, R25).
+        std::function<bool(const std::string& host, const MessageId&)> submission_is_durable;
         // True if the device's store would know this cursor even after a power loss now (R1).
         std::function<bool(const std::string& host, const Cursor&)> cursor_is_durable;
         std::function<WallTime()> store_time;
@@ -72,7 +72,6 @@ class SessionChecker final : public NetworkTap {
         std::size_t event_bytes = 0;
     };
 
-    void check_synced(const std::string& host, const char* what);
     void client_writes(Session& session, const std::string& host, BytesView frame);
     void server_reads(Session& session, const std::string& host, BytesView frame);
     void server_writes(Session& session, const std::string& host, BytesView frame);

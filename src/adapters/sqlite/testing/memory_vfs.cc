@@ -271,7 +271,7 @@ std::shared_ptr<MemoryVfs::File> MemoryVfs::open(const std::string& path, bool c
 }
 
 bool MemoryVfs::remove(const std::string& path) {
-    return files_.erase(path) > 0;
+    return dropping_ ? files_.contains(path) : files_.erase(path) > 0;
 }
 
 int MemoryVfs::account() {
