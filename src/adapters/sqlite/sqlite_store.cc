@@ -16,10 +16,14 @@ namespace parley::sqlite {
 namespace {
 
 // Exclusive before WAL: the file stays locked while it is open, and SQLite needs no shared memory.
+// A commit writes some ten pages however short they are; small ones save three quarters of what a
+// message costs a phone's flash. The size holds for new files, older ones keep theirs. The log is
+// emptied into the file every 4 MB at that size.
 constexpr const char* kSettings =
-    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-    "PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON; "
-    "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4096;";
+    "PRAGMA page_size = 1024; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; "
+    "PRAGMA wal_autocheckpoint = 4000; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; "
+    "PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; "
+    "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -4096;";
 
 template <typename... Fs>
 struct Overloaded : Fs... {
