@@ -65,7 +65,7 @@ websocket::MaskKey MaskKeys::next() {
     return key;
 }
 
-AsioLoop::Core::Core() : scratch(std::make_unique<std::byte[]>(kReadScratchBytes)) {
+AsioLoop::Core::Core() : scratch(std::make_unique_for_overwrite<std::byte[]>(kReadScratchBytes)) {
     timer_descriptor.emplace(*context, make_timer_descriptor());
     wait_for_timer();
 }
