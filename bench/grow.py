@@ -24,8 +24,11 @@ import sys
 import tempfile
 import time
 
-# What is no connection: files of the store, the control socket, and so on.
-OTHER_DESCRIPTORS = 500
+# The server keeps back 1,024 descriptors for other than connections, and a sixteenth of the rest for those without a session.
+def most_sessions():
+    return (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1024) * 15 // 16 - 100
+
+
 # Submissions under way per sender, where the store shall be kept busy. There are eight senders.
 BUSY = 128
 APPENDS = 2000
@@ -138,7 +141,7 @@ class Recipes:
         return {"append_p50_us": report.latency("stored", "p50"), "append_p99_us": report.latency("stored", "p99")}
 
     def sessions(self):
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OTHER_DESCRIPTORS
+        most = most_sessions()
         usual = [x for x in (1000, 2000, 5000, 10_000, 20_000, 50_000) if x < most] + [min(most, 100_000)]
         for x in self.sizes(usual, quick=(50, 100)):
             with self.fresh() as server:

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 
-WORKLOADS = (("pairs", "-P", "20", "-W", "8"), ("offline", "-U", "50", "-N", "5000"), ("fanout", "-R", "50"),
+WORKLOADS = (("pairs", "-P", "20", "-W", "8", "--threads", "2"), ("offline", "-U", "50", "-N", "5000"), ("fanout", "-R", "50"),
              ("storm", "-N", "300"), ("idle", "-N", "200"),
              ("pairs", "-P", "200", "-W", "1", "--rate", "300"))
 

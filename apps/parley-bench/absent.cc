@@ -125,8 +125,12 @@ class Absent final : public Shard {
     }
 
     void store() {
-        const std::size_t outstanding = std::min<std::size_t>(
-            is_storm(settings_) ? kStormOutstanding : settings_.outstanding, inflight_submissions_);
+        if (!is_storm(settings_) && !outstanding_fits()) {
+            return;
+        }
+        const std::size_t outstanding =
+            is_storm(settings_) ? std::min<std::size_t>(kStormOutstanding, inflight_submissions_)
+                                : settings_.outstanding;
         for (std::size_t k = 0; k < outstanding; ++k) {
             for (std::size_t i = 0; i < senders_of(place_); ++i) {
                 send(static_cast<std::uint32_t>(i));

@@ -42,7 +42,7 @@ class Fanout final : public Shard {
         if (phase == Phase::connect) {
             return connect_all(0, messages_.size() * (settings_.pairs + 1));
         }
-        for (std::uint32_t group = 0; group < messages_.size(); ++group) {
+        for (std::uint32_t group = 0; outstanding_fits() && group < messages_.size(); ++group) {
             for (std::size_t k = 0; k < settings_.outstanding; ++k) {
                 send(group);
             }

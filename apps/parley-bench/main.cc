@@ -91,25 +91,32 @@ void add_workloads(CLI::App& app, Settings& settings) {
     const auto add = [&](const char* name, const char* what) {
         auto* command = app.add_subcommand(name, what);
         command->fallthrough();
+        command->footer("Besides, what goes with every workload: parley-bench --help.");
         command->callback([&settings, name] { settings.workload = name; });
         return command;
     };
     const auto positive = CLI::Range(std::size_t{1}, std::size_t{10'000'000});
     auto* pairs =
         add("pairs", "online, one to one: submission, sent, delivery and receipt are one message");
-    pairs->add_option("-P,--pairs", settings.pairs, "pairs of users")->check(positive);
+    pairs->add_option("-P,--pairs", settings.pairs, "pairs of users")
+        ->capture_default_str()
+        ->check(positive);
     pairs->add_option("-W,--outstanding", settings.outstanding, "messages under way per pair")
+        ->capture_default_str()
         ->check(positive);
     pairs
         ->add_option("--rate", settings.rate,
                      "messages/s in all, whether or not the server keeps up (open loop)")
         ->check(CLI::Range(0.0, 1e7));
     auto* offline = add("offline", "stores for absent users, then drains them");
-    offline->add_option("-U,--users", settings.pairs, "absent users")->check(positive);
+    offline->add_option("-U,--users", settings.pairs, "absent users")
+        ->capture_default_str()
+        ->check(positive);
     offline->add_option("-N,--messages", settings.messages, "messages in all (100000)")
         ->check(positive);
     offline
         ->add_option("-W,--outstanding", settings.outstanding, "submissions under way per sender")
+        ->capture_default_str()
         ->check(positive);
     offline->add_flag("!--no-enrol", settings.enrol,
                       "the users never connected before: for a server that holds messages for "
@@ -118,16 +125,23 @@ void add_workloads(CLI::App& app, Settings& settings) {
     offline->add_flag("--resync", settings.resync,
                       "fetch all messages once more, each user with a new device");
     auto* idle = add("idle", "connections that say nothing");
-    idle->add_option("-N,--connections", settings.pairs, "connections")->check(positive);
+    idle->add_option("-N,--connections", settings.pairs, "connections")
+        ->capture_default_str()
+        ->check(positive);
     auto* fanout = add("fanout", "one message to many recipients, all online");
     fanout->add_option("-R,--recipients", settings.pairs, "recipients of each message")
+        ->capture_default_str()
         ->check(positive);
     fanout->add_option("--senders", settings.senders, "senders, each with recipients of its own")
+        ->capture_default_str()
         ->check(positive);
     fanout->add_option("-W,--outstanding", settings.outstanding, "messages under way")
+        ->capture_default_str()
         ->check(positive);
     auto* storm = add("storm", "devices that reconnect at once and catch up");
-    storm->add_option("-N,--devices", settings.pairs, "devices")->check(positive);
+    storm->add_option("-N,--devices", settings.pairs, "devices")
+        ->capture_default_str()
+        ->check(positive);
     storm->add_option("-E,--events", settings.messages, "events that wait for each (3)")
         ->check(positive);
     app.require_subcommand(1);

@@ -54,7 +54,7 @@ class Pairs final : public Shard {
             schedule_.emplace(place_.orders.begun + offset, settings_.rate * share);
             return;
         }
-        for (std::size_t k = 0; k < settings_.outstanding; ++k) {
+        for (std::size_t k = 0; outstanding_fits() && k < settings_.outstanding; ++k) {
             for (std::uint32_t i = 0; i < pairs_.size(); ++i) {
                 send(i, now());
             }

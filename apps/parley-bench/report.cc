@@ -67,14 +67,14 @@ std::string as_table(const Settings& settings, const Report& report) {
         fmt::format("{}: {} devices or pairs, {} outstanding, text of {} bytes\n",
                     settings.workload, settings.pairs, settings.outstanding, settings.text_bytes);
     for (const auto& figure : report.figures) {
-        out += fmt::format("  {:<32} {:>14.2f} {}\n", figure.name, figure.value, figure.unit);
+        out += fmt::format("  {:<38} {:>14.2f} {}\n", figure.name, figure.value, figure.unit);
     }
     if (!report.latencies.empty()) {
-        out += fmt::format("  {:<32} {:>10} {:>10} {:>10} {:>10} {:>10}\n",
+        out += fmt::format("  {:<38} {:>10} {:>10} {:>10} {:>10} {:>10}\n",
                            "latency in microseconds", "p50", "p90", "p99", "p99.9", "max");
     }
     for (const auto& [name, latency] : report.latencies) {
-        out += fmt::format("  {:<32} {:>10} {:>10} {:>10} {:>10} {:>10}\n", name,
+        out += fmt::format("  {:<38} {:>10} {:>10} {:>10} {:>10} {:>10}\n", name,
                            latency.quantile(0.5), latency.quantile(0.9), latency.quantile(0.99),
                            latency.quantile(0.999), latency.max());
     }

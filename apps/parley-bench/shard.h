@@ -106,6 +106,8 @@ class Shard : public Observer {
     // True once, when what is under way at the end of a timed step has come, or was waited for.
     bool settled(bool nothing_under_way);
     bool in_window_time() const { return ticks() < window().until.load(std::memory_order_relaxed); }
+    // False, and the run fails, if --outstanding is more than the server lets a session have.
+    bool outstanding_fits();
     void step_done();
     void fail(std::string why);
     const Window& window() const { return place_.orders.window; }

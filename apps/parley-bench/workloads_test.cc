@@ -141,6 +141,20 @@ TEST(ClosedLoop, TellsWhoWasRefusedAndWhy) {
     EXPECT_TRUE(done.failure.ends_with(": not today")) << done.failure;
 }
 
+TEST(ClosedLoop, RefusesToHaveMoreUnderWayThanASessionMay) {
+    const FakeServer server({});
+    const std::pair<const char*, Plan (*)(const Settings&)> workloads[] = {
+        {"pairs", plan_pairs}, {"fanout", plan_fanout}, {"offline", plan_offline}};
+    for (const auto& [workload, plan] : workloads) {
+        Settings settings = settings_for(workload);
+        settings.messages = 10;
+        settings.outstanding = Limits{}.inflight_submissions + 1;
+        const Measured done = run_workload(server, settings, plan(settings));
+        EXPECT_NE(done.failure.find("--outstanding 1025"), std::string::npos) << done.failure;
+    }
+    EXPECT_EQ(server.submissions(), 0u);
+}
+
 TEST(ClosedLoop, ReportsWhatItHasWhenInterrupted) {
     sigset_t interrupt;
     ::sigemptyset(&interrupt);
