@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """How cost grows as work grows: more sessions, mailboxes, events in a mailbox, recipients, bytes in the store, threads.
 
-usage: grow.py [--seconds N] [--large] [--quick] [--folder DIR] [--output FILE] FOLDER-OF-PROGRAMS [SERIES ...]
+usage: grow.py [--seconds N] [--large] [--most X] [--quick] [--folder DIR] [--output FILE] FOLDER-OF-PROGRAMS [SERIES ...]
 
 Each series starts servers of its own on fresh stores, with rates and quotas off and every commit durable. A point is one
 JSON object a line, {"series": "sessions", "x": 1000, "y": {"server_bytes_per_connection": 1234.0}}, on standard output or
 appended to --output; README.md says what the names mean. What goes on is told on standard error.
 
---large adds 10 million mailboxes and stores of 10 and 20 GB; --quick takes sizes that only show that the recipes work.
+--large adds 10 million mailboxes and stores of 10 and 20 GB; --most leaves out what is larger; --quick takes sizes that only show that the recipes work.
 --folder is where the stores are made (default: the system's folder for temporary files): a real disk, since its syncs are
 part of what is measured.
 """
@@ -123,7 +123,9 @@ class Recipes:
         self.series = ""
 
     def sizes(self, usual, large=(), quick=()):
-        return list(quick) if self.settings.quick else [*usual, *(large if self.settings.large else ())]
+        if self.settings.quick:
+            return list(quick)
+        return [x for x in (*usual, *(large if self.settings.large else ())) if x <= self.settings.most]
 
     @contextlib.contextmanager
     def fresh(self, *options):
@@ -236,6 +238,7 @@ def parse_arguments():
     parser.add_argument("series", nargs="*", help=f"of {', '.join(SERIES)} (default: all)")
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement that has a time")
     parser.add_argument("--large", action="store_true", help="10 million mailboxes, 20 GB")
+    parser.add_argument("--most", type=float, default=float("inf"), help="no point beyond this size")
     parser.add_argument("--quick", action="store_true", help="sizes that only show that the recipes work")
     parser.add_argument("--folder", type=pathlib.Path, help="where the stores are made")
     parser.add_argument("--output", type=pathlib.Path, help="append the points to this file")

@@ -6,7 +6,8 @@
 namespace parley::bench {
 
 // Latencies in microseconds with a relative error below 1 %: log-linear buckets, as in Gil Tene's
-// HdrHistogram (128 steps for each power of two). Fixed size; recording costs a few instructions.
+// HdrHistogram (http://hdrhistogram.org; 128 steps for each power of two). Fixed size; recording
+// costs a few instructions.
 class Histogram {
   public:
     void record(std::int64_t microseconds);

@@ -124,6 +124,7 @@ TEST(ClosedLoop, RunsOnSeveralThreadsAndEndsWithNothingUnderWay) {
     Settings settings = settings_for("pairs");
     settings.threads = 3;
     settings.outstanding = 5;
+    settings.text_bytes = 5000;
     const Measured done = run_workload(server, settings, plan_pairs(settings));
     EXPECT_EQ(done.failure, "");
     EXPECT_EQ(server.hellos(), 8u);

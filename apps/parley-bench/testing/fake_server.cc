@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -19,6 +20,8 @@ namespace {
 
 const websocket::DecoderOptions kOptions;
 constexpr std::size_t kEventsPerFrame = 50;
+constexpr std::size_t kBytesPerWrite = 1000;
+constexpr std::string_view kPing = "are you there?";
 
 }  // namespace
 
@@ -72,6 +75,8 @@ void FakeServer::run() {
 
 void FakeServer::accept_all() {
     for (int fd = 0; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+        const int yes = 1;
+        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         peers_[fd].fd = fd;
         peers_[fd].decoder = std::make_unique<websocket::Decoder>(kOptions);
     }
@@ -108,6 +113,11 @@ void FakeServer::upgrade(Peer& peer) {
 void FakeServer::take(Peer& peer, std::string bytes) {
     peer.decoder->feed(std::as_writable_bytes(std::span(bytes)));
     while (auto event = peer.decoder->next()) {
+        if (const auto* pong = std::get_if<websocket::Decoder::Pong>(&*event)) {
+            PARLEY_ASSERT(as_text(pong->bytes) == kPing);
+            welcome(peer);
+            continue;
+        }
         const auto* message = std::get_if<websocket::Decoder::Message>(&*event);
         PARLEY_ASSERT(message != nullptr);
         const auto frame = wire::decode_client_frame(message->bytes);
@@ -119,17 +129,10 @@ void FakeServer::take(Peer& peer, std::string bytes) {
 void FakeServer::take(Peer& peer, const wire::ClientFrame& frame) {
     if (const auto* hello = std::get_if<wire::Hello>(&frame)) {
         peer.user = protocol::read_token(hello->token).value().user.value();
-        ++hellos_;
-        wire::Welcome welcome;
-        welcome.user_id = UserId(peer.user);
-        const auto& events = mailboxes_[peer.user].events;
-        welcome.head = {Epoch("epoch"), events.empty() ? Sequence() : events.back().sequence};
-        send(peer, welcome);
-        // Only then: what lies behind the cursor.
-        const Sequence after = hello->cursor ? hello->cursor->sequence : Sequence();
-        peer.told = static_cast<std::size_t>(
-            std::count_if(events.begin(), events.end(),
-                          [&](const auto& event) { return event.sequence <= after; }));
+        peer.cursor = hello->cursor ? hello->cursor->sequence : Sequence();
+        Bytes ping;
+        websocket::append_frame(ping, websocket::Opcode::ping, as_bytes(kPing), std::nullopt);
+        write(peer, ping);
     } else if (const auto* sub = std::get_if<wire::Submit>(&frame)) {
         submit(peer, *sub);
     } else if (const auto* ack = std::get_if<wire::Ack>(&frame)) {
@@ -137,6 +140,19 @@ void FakeServer::take(Peer& peer, const wire::ClientFrame& frame) {
         peer.acknowledged = ack->sequence;
         acknowledge(peer, ack->sequence);
     }
+}
+
+void FakeServer::welcome(Peer& peer) {
+    ++hellos_;
+    const auto& events = mailboxes_[peer.user].events;
+    wire::Welcome welcome;
+    welcome.user_id = UserId(peer.user);
+    welcome.head = {Epoch("epoch"), events.empty() ? Sequence() : events.back().sequence};
+    send(peer, welcome);
+    peer.welcomed = true;
+    peer.told = static_cast<std::size_t>(
+        std::count_if(events.begin(), events.end(),
+                      [&](const auto& event) { return event.sequence <= peer.cursor; }));
 }
 
 void FakeServer::submit(Peer& peer, const wire::Submit& submit) {
@@ -185,7 +201,7 @@ void FakeServer::append(const std::string& user, decltype(wire::Event::kind) kin
 }
 
 void FakeServer::tell(Peer& peer) {
-    if (peer.user.empty()) {
+    if (!peer.welcomed) {
         return;
     }
     const auto& all = mailboxes_[peer.user].events;
@@ -204,12 +220,17 @@ void FakeServer::send(Peer& peer, const wire::ServerFrame& frame) {
     Bytes out;
     websocket::append_frame(out, websocket::Opcode::binary, as_bytes(wire::encode(frame)),
                             std::nullopt);
-    for (std::size_t sent = 0; sent < out.size();) {
-        const ssize_t count = ::send(peer.fd, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
+    write(peer, out);
+}
+
+void FakeServer::write(Peer& peer, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t count =
+            ::send(peer.fd, bytes.data(), std::min(bytes.size(), kBytesPerWrite), MSG_NOSIGNAL);
         if (count <= 0) {
             return;  // the peer has gone; reading says so
         }
-        sent += static_cast<std::size_t>(count);
+        bytes.remove_prefix(static_cast<std::size_t>(count));
     }
 }
 

@@ -15,8 +15,9 @@
 namespace parley::bench {
 
 // A server in this process, on a thread and a port of its own, that keeps mailboxes in memory and
-// reads and writes with wire and the WebSocket decoder. It answers at once, except as the behaviour
-// says. Destroying it closes everything.
+// reads and writes with wire and the WebSocket decoder. It welcomes who has answered its ping,
+// sends frames in pieces, and answers at once, except as the behaviour says. Destroying it closes
+// everything.
 class FakeServer {
   public:
     struct Behaviour {
@@ -44,6 +45,8 @@ class FakeServer {
         std::string head;  // of the HTTP request, until it is upgraded
         bool upgraded = false;
         std::string user;
+        Sequence cursor;
+        bool welcomed = false;
         std::size_t told = 0;  // events of the mailbox that were sent
         Sequence acknowledged;
         std::unique_ptr<websocket::Decoder> decoder;
@@ -59,11 +62,13 @@ class FakeServer {
     void take(Peer& peer, std::string bytes);
     void upgrade(Peer& peer);
     void take(Peer& peer, const wire::ClientFrame& frame);
+    void welcome(Peer& peer);
     void submit(Peer& peer, const wire::Submit& submit);
     void acknowledge(Peer& peer, Sequence upto);
     void append(const std::string& user, decltype(wire::Event::kind) kind);
     void tell(Peer& peer);
     void send(Peer& peer, const wire::ServerFrame& frame);
+    void write(Peer& peer, std::string_view bytes);
 
     Behaviour behaviour_;
     int listener_ = -1;
