@@ -6,6 +6,8 @@
 #                  [THIRD_PARTY_PUBLIC fmt]     used in headers too
 #                  [FLAVOURS full lite]         built twice: parley_x and parley_x_lite
 #                  [LITE]                       one target, parley_x, that links the lite flavour of its DEPS
+#                  [SMALL a.cc]                 sources that a release builds for size, as it does all that is lite:
+#                                               what an app carries, and no server waits for
 #                  [LAYER websocket])           default: from the folder
 #   parley_test(NAME x_test SOURCES x_test.cc DEPS x [THIRD_PARTY ...] [LITE] [LABELS unit] [TIMEOUT 60]
 #               [ARGS ...] [DATA])               GoogleTest with its main, one ctest test per TEST
@@ -97,12 +99,15 @@ macro(parley_configure target scope_deps resolved flavour third third_public)
 endmacro()
 
 function(parley_library)
-    cmake_parse_arguments(arg "LITE" "NAME;LAYER" "SOURCES;DEPS;THIRD_PARTY;THIRD_PARTY_PUBLIC;FLAVOURS" ${ARGN})
+    cmake_parse_arguments(arg "LITE" "NAME;LAYER" "SOURCES;DEPS;THIRD_PARTY;THIRD_PARTY_PUBLIC;FLAVOURS;SMALL" ${ARGN})
     if(arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "parley_library(${arg_NAME}): unknown ${arg_UNPARSED_ARGUMENTS}")
     endif()
     if(NOT arg_LAYER)
         parley_layer_of_folder(arg_LAYER)
+    endif()
+    if(arg_SMALL)
+        set_source_files_properties(${arg_SMALL} PROPERTIES COMPILE_OPTIONS "${parley_small}")
     endif()
     set(variants plain)
     if(arg_FLAVOURS)
@@ -126,6 +131,9 @@ function(parley_library)
             set_target_properties(${target} PROPERTIES
                 POSITION_INDEPENDENT_CODE ON VISIBILITY_INLINES_HIDDEN ON)
             target_compile_options(${target} PRIVATE -fno-semantic-interposition -ffunction-sections -fdata-sections)
+            if(flavour STREQUAL "lite")
+                target_compile_options(${target} PRIVATE ${parley_small})
+            endif()
             parley_configure(${target} PUBLIC "${resolved}" ${flavour} "${arg_THIRD_PARTY}" "${arg_THIRD_PARTY_PUBLIC}")
         else()
             add_library(${target} INTERFACE)
