@@ -29,11 +29,11 @@ const SharedBytes& no_bytes() {
 
 }  // namespace
 
-std::size_t Batch::KeyHash::operator()(const Bytes& key) const noexcept {
+std::size_t Batch::KeyHash::operator()(const PlacedKey& placed) const noexcept {
     std::uint64_t mailbox = 0;
     std::uint64_t append = 0;
-    std::memcpy(&mailbox, key.data(), sizeof mailbox);
-    std::memcpy(&append, key.data() + key.size() - sizeof append, sizeof append);
+    std::memcpy(&mailbox, placed.mailbox.data(), sizeof mailbox);
+    std::memcpy(&append, placed.key.data(), sizeof append);
     return static_cast<std::size_t>(mailbox ^ append);
 }
 
@@ -89,7 +89,7 @@ void Batch::look_up_keys(std::span<Candidate> candidates) {
         candidate.key = append_key(state->key, candidate.append->key);
         if (state->recorded && state->record.has_mailbox()) {
             wanted.push_back(&candidate);
-            keys.push_back(candidate.key);
+            keys.push_back(std::move(candidate.key));
         }
     }
     if (keys.empty()) {
@@ -97,6 +97,7 @@ void Batch::look_up_keys(std::span<Candidate> candidates) {
     }
     auto values = get_readable(shared_.table, shared_.damage, Space::keys, keys);
     for (std::size_t i = 0; i < wanted.size(); ++i) {
+        wanted[i]->key = std::move(keys[i]);
         wanted[i]->unreadable = !values[i];
         if (values[i]) {
             wanted[i]->known = std::move(*values[i]);
@@ -129,7 +130,8 @@ void Batch::place(Candidate& candidate) {
         answer = {Outcome::duplicate, Sequence(known->sequence), Sequence(), known->at};
         return;
     }
-    if (const auto found = placed_.find(candidate.key); found != placed_.end()) {
+    if (const auto found = placed_.find({state->key, candidate.append->key});
+        found != placed_.end()) {
         answer = {Outcome::duplicate, Sequence(found->second.sequence), Sequence(),
                   found->second.at};
         dependent_.push_back(&answer);
@@ -171,8 +173,8 @@ void Batch::store(MailboxState& state, Candidate& candidate) {
     const EventRecord event = make_event(state, append);
     commit.puts.push_back({Space::events, event_key(state.key, sequence), encode(event), event.at});
     commit.puts.push_back(
-        {Space::keys, candidate.key, encode(KeyRecord{event.at, sequence}), event.at});
-    placed_.emplace(std::move(candidate.key), Known{sequence, event.at});
+        {Space::keys, std::move(candidate.key), encode(KeyRecord{event.at, sequence}), event.at});
+    placed_.emplace(PlacedKey{state.key, append.key}, Known{sequence, event.at});
     state.position = {sequence, event.at, event.incoming_after(), event.bytes_after()};
     if (append.needs != Needs::user && !state.record.exists && !state.record.held) {
         state.record.held = true;

@@ -77,9 +77,14 @@ class Batch {
         std::uint64_t sequence = 0;
         WallTime at{};
     };
+    struct PlacedKey {
+        MailboxKey mailbox;
+        AppendKey key;
+        friend bool operator==(const PlacedKey&, const PlacedKey&) = default;
+    };
     struct KeyHash {
-        // Both halves are cut from SHA-256: any eight bytes of them are a hash.
-        std::size_t operator()(const Bytes& key) const noexcept;
+        // Both are cut from SHA-256: any eight bytes of them are a hash.
+        std::size_t operator()(const PlacedKey& placed) const noexcept;
     };
     // Appends that are looked up together, and then placed in order.
     struct Candidate {
@@ -116,7 +121,7 @@ class Batch {
     MailboxCache& cache_;
     Sightings& sightings_;
     const Moment moment_;
-    std::unordered_map<Bytes, Known, KeyHash> placed_;
+    std::unordered_map<PlacedKey, Known, KeyHash> placed_;
     std::map<std::pair<std::uint32_t, const Bytes*>, BodyReference> bodies_;
     std::vector<SharedBytes> kept_bodies_;  // pointers in bodies_ stay theirs
     std::vector<MailboxState*> touched_;

@@ -404,29 +404,30 @@ void ServerSession::refreshed(std::int64_t session_ends_at_ms, Instant ends) {
     s.say(s.encode(wire::Refreshed{session_ends_at_ms}));
 }
 
-void ServerSession::answer(const wire::SubmitResult& result) {
+void ServerSession::answer(wire::SubmitResult answer) {
     State& s = *state_;
     if (s.phase == Phase::ended) {
         return;
     }
     PARLEY_ASSERT(!s.inflight.empty());
     s.inflight_bytes -= s.inflight.pop();
+    wire::ServerFrame frame(std::move(answer));
+    auto& result = std::get<wire::SubmitResult>(frame);
     // A refused message may have had an id of any length.
     const bool id_fits = result.message_id.value().size() <= kIdCharacters;
-    Bytes frame = id_fits ? s.encode(result) : Bytes();
-    if (!id_fits || frame.size() > s.options.limits.frame_bytes) {
-        wire::SubmitResult shorter = result;
-        std::string id = std::move(shorter.message_id).value();
+    Bytes bytes = id_fits ? s.encode(frame) : Bytes();
+    if (!id_fits || bytes.size() > s.options.limits.frame_bytes) {
+        std::string id = std::move(result.message_id).value();
         shorten(id, kIdCharacters);
-        shorter.message_id = MessageId(std::move(id));
-        for (wire::RecipientResult& one : shorter.recipients) {
+        result.message_id = MessageId(std::move(id));
+        for (wire::RecipientResult& one : result.recipients) {
             if (one.error) {
                 one.error->description = to_string(one.error->domain);
             }
         }
-        frame = s.encode(shorter);
+        bytes = s.encode(frame);
     }
-    s.say(std::move(frame));
+    s.say(std::move(bytes));
     if (has_retryable_error(result)) {
         // Later submissions must not overtake this one (R6): the client comes back and begins with
         // it.

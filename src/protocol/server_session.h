@@ -69,7 +69,7 @@ class ServerSession {
     // The result of the oldest unanswered submission: results come in the order of the submissions.
     // One with a retryable error in it is followed by Goodbye (1002) and the end, without a word of
     // the owner: later submissions must not overtake it (R6).
-    void answer(const wire::SubmitResult& result);
+    void answer(wire::SubmitResult answer);
     // How much may be handed to deliver() now: the rest of the window, of which one event is always
     // allowed. Nothing before Welcome and without messaging. The window is kept again when writing,
     // by the events' true sizes, so an owner that read a little more than `bytes` may hand it over.

@@ -211,16 +211,12 @@ void Receipts::Line::append(std::vector<Received> received, Sequence through) {
     open_.clear();
     open_.reserve(received.size());
     for (Received& one : received) {
-        wire::Delivered delivered;
-        delivered.message_id = std::move(one.facts.message_id);
-        delivered.recipient_id = mailbox_.user;
-        delivered.key = one.facts.key;
-        delivered.accepted_at_ms = to_ms(one.at);
         mailbox::Append append;
-        append.mailbox = {mailbox_.application, one.facts.sender_id};
         append.key = delivered_key(one.facts.sender_id, one.facts.key, mailbox_.user);
+        append.mailbox = {mailbox_.application, std::move(one.facts.sender_id)};
         append.needs = mailbox::Needs::user;
-        append.bytes = std::make_shared<const Bytes>(wire::encode_delivered(delivered));
+        append.bytes = std::make_shared<const Bytes>(wire::encode_delivered(
+            one.facts.message_id, mailbox_.user, one.facts.key, to_ms(one.at)));
         open_.push_back(std::move(append));
     }
     if (open_.empty()) {

@@ -23,7 +23,7 @@ class LaneOwner {
   public:
     virtual ~LaneOwner() = default;
     // The result of the oldest unanswered submission.
-    virtual void answered(const wire::SubmitResult& result) = 0;
+    virtual void answered(wire::SubmitResult result) = 0;
     // While the store is away nothing more is to be read from the client.
     virtual void store_away(bool away) = 0;
     // What is not answered yet never will be: the session ends with this error.

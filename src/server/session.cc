@@ -412,11 +412,11 @@ void Session::release_hold() {
 
 // ---- submissions
 
-void Session::answered(const wire::SubmitResult& result) {
+void Session::answered(wire::SubmitResult result) {
     if (phase_ != Phase::live) {
         return;
     }
-    protocol_.answer(result);
+    protocol_.answer(std::move(result));
     touch();
 }
 

@@ -64,7 +64,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void on_end(const io::ChannelEnd& end) override;
 
     // ---- LaneOwner
-    void answered(const wire::SubmitResult& result) override;
+    void answered(wire::SubmitResult result) override;
     void store_away(bool away) override;
     void gave_up(const Error& error) override;
     void drained() override;

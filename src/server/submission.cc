@@ -110,27 +110,34 @@ std::vector<mailbox::Append> incoming_appends(const Submission& submission) {
 std::optional<mailbox::Append> sent_append(const Submission& submission,
                                            std::span<const mailbox::Appended> outcomes) {
     PARLEY_ASSERT(outcomes.size() == submission.open.size());
-    wire::Sent sent;
-    std::int64_t newest = 0;
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        if (!mailbox::is_held(outcomes[i].outcome)) {
-            continue;
+    std::vector<UserId> some;
+    std::span<const UserId> recipients = submission.open;
+    if (!std::all_of(outcomes.begin(), outcomes.end(),
+                     [](const mailbox::Appended& one) { return mailbox::is_held(one.outcome); })) {
+        for (std::size_t i = 0; i < outcomes.size(); ++i) {
+            if (mailbox::is_held(outcomes[i].outcome)) {
+                some.push_back(submission.open[i]);
+            }
         }
-        sent.recipient_ids.push_back(submission.open[i]);
-        sent.recipient_accepted_at_ms.push_back(to_ms(outcomes[i].at));
-        newest = std::max(newest, to_ms(outcomes[i].at));
+        recipients = some;
     }
-    if (sent.recipient_ids.empty()) {
+    if (recipients.empty()) {
         return std::nullopt;
     }
-    sent.message = submission.message;
-    sent.message.accepted_at_ms = newest;
-    sent.origin_device_id = submission.device;
+    std::vector<std::int64_t> times;
+    times.reserve(recipients.size());
+    for (const mailbox::Appended& one : outcomes) {
+        if (mailbox::is_held(one.outcome)) {
+            times.push_back(to_ms(one.at));
+        }
+    }
+    const std::int64_t newest = *std::max_element(times.begin(), times.end());
     mailbox::Append append;
     append.mailbox = submission.sender;
-    append.key = sent_key(submission.sender.user, submission.message.key, sent.recipient_ids);
+    append.key = sent_key(submission.sender.user, submission.message.key, recipients);
     append.needs = mailbox::Needs::user;
-    append.bytes = std::make_shared<const Bytes>(wire::encode_sent(sent));
+    append.bytes = std::make_shared<const Bytes>(
+        wire::encode_sent(submission.message, newest, recipients, times, submission.device));
     append.body = submission.body;
     return append;
 }

@@ -183,28 +183,35 @@ Bytes encode_incoming(const Message& message) {
 }
 
 Bytes encode_sent(const Sent& sent) {
-    const std::size_t head = head_size(sent.message, sent.message.accepted_at_ms);
+    return encode_sent(sent.message, sent.message.accepted_at_ms, sent.recipient_ids,
+                       sent.recipient_accepted_at_ms, sent.origin_device_id);
+}
+
+Bytes encode_sent(const Message& message, std::int64_t accepted_at_ms,
+                  std::span<const UserId> recipients,
+                  std::span<const std::int64_t> recipient_accepted_at_ms, const DeviceId& origin) {
+    const std::size_t head = head_size(message, accepted_at_ms);
     std::size_t times = 0;
-    for (const std::int64_t at : sent.recipient_accepted_at_ms) {
+    for (const std::int64_t at : recipient_accepted_at_ms) {
         times += varint_size(static_cast<std::uint64_t>(at));
     }
-    std::size_t size = nested_size(head) + text_size(sent.origin_device_id.value()) +
-                       (times == 0 ? 0 : nested_size(times));
-    for (const UserId& id : sent.recipient_ids) {
+    std::size_t size =
+        nested_size(head) + text_size(origin.value()) + (times == 0 ? 0 : nested_size(times));
+    for (const UserId& id : recipients) {
         size += nested_size(id.value().size());
     }
     Bytes out;
     out.reserve(nested_size(size));
     append_nested_head(out, event_field::kSent, size);
     append_nested_head(out, sent_field::kMessage, head);
-    append_head(out, sent.message, sent.message.accepted_at_ms);
-    for (const UserId& id : sent.recipient_ids) {
+    append_head(out, message, accepted_at_ms);
+    for (const UserId& id : recipients) {
         append_nested(out, sent_field::kRecipientIds, id.value());
     }
-    append_text(out, sent_field::kOriginDeviceId, sent.origin_device_id.value());
+    append_text(out, sent_field::kOriginDeviceId, origin.value());
     if (times > 0) {
         append_nested_head(out, sent_field::kAcceptedAtMs, times);
-        for (const std::int64_t at : sent.recipient_accepted_at_ms) {
+        for (const std::int64_t at : recipient_accepted_at_ms) {
             append_varint(out, static_cast<std::uint64_t>(at));
         }
     }
@@ -212,17 +219,21 @@ Bytes encode_sent(const Sent& sent) {
 }
 
 Bytes encode_delivered(const Delivered& delivered) {
-    const std::size_t size =
-        text_size(delivered.message_id.value()) + text_size(delivered.recipient_id.value()) +
-        text_size(delivered.key.value()) + number_size(delivered.accepted_at_ms);
+    return encode_delivered(delivered.message_id, delivered.recipient_id, delivered.key,
+                            delivered.accepted_at_ms);
+}
+
+Bytes encode_delivered(const MessageId& message, const UserId& recipient, const ChainKey& key,
+                       std::int64_t accepted_at_ms) {
+    const std::size_t size = text_size(message.value()) + text_size(recipient.value()) +
+                             text_size(key.value()) + number_size(accepted_at_ms);
     Bytes out;
     out.reserve(nested_size(size));
     append_nested_head(out, event_field::kDelivered, size);
-    append_text(out, delivered_field::kMessageId, delivered.message_id.value());
-    append_text(out, delivered_field::kRecipientId, delivered.recipient_id.value());
-    append_text(out, delivered_field::kKey, delivered.key.value());
-    append_number(out, delivered_field::kAcceptedAtMs,
-                  static_cast<std::uint64_t>(delivered.accepted_at_ms));
+    append_text(out, delivered_field::kMessageId, message.value());
+    append_text(out, delivered_field::kRecipientId, recipient.value());
+    append_text(out, delivered_field::kKey, key.value());
+    append_number(out, delivered_field::kAcceptedAtMs, static_cast<std::uint64_t>(accepted_at_ms));
     return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 // Events as the server stores them, and the wire form that is built from them once and shared by
@@ -23,6 +24,12 @@ Bytes encode_body(const Message& message);
 Bytes encode_incoming(const Message& message);
 Bytes encode_sent(const Sent& sent);
 Bytes encode_delivered(const Delivered& delivered);
+// The same, of parts that are at hand; `message` as it was submitted.
+Bytes encode_delivered(const MessageId& message, const UserId& recipient, const ChainKey& key,
+                       std::int64_t accepted_at_ms);
+Bytes encode_sent(const Message& message, std::int64_t accepted_at_ms,
+                  std::span<const UserId> recipients,
+                  std::span<const std::int64_t> recipient_accepted_at_ms, const DeviceId& origin);
 
 // What Receipts must know of a stored event.
 struct ReceiptFacts {
