@@ -14,7 +14,7 @@ TSAN = env TSAN_OPTIONS="suppressions=$(CURDIR)/tools/tsan.supp $$TSAN_OPTIONS"
 CTEST = ctest --test-dir build/$(1) --output-on-failure --no-label-summary -j $(JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test debug release asan tsan soak format format-check tidy sim bench bench-sdk count fuzz mutants monitoring install package package-test packages clean
+.PHONY: help run test debug release asan tsan soak format format-check tidy sim bench bench-sdk bench-check count fuzz mutants monitoring install package package-test packages clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,10 @@ bench: packages configure-release ## build server and load generator and run the
 bench-sdk: packages configure-release ## what the SDK costs an app (ARGS: only send, talk, catch-up, start, idle or size)
 	@$(call BUILD,release,parleyd sdk_bench parley_shared)
 	@bench/sdk.py build/release/bin $(ARGS)
+
+bench-check: packages packages-bench configure-release ## instructions and bytes per session against bench/baseline.json (ACCEPT=1 rewrites it)
+	@$(call BUILD,release,parley_benchmarks parleyd parley-bench parley_heap_spy)
+	@bench/check.py build/release/bin $(if $(ACCEPT),--accept) $(ARGS)
 
 count: packages packages-bench configure-release ## instructions per operation, by callgrind (ARGS="--only ^node --top 20")
 	@$(call BUILD,release,parley_benchmarks)

@@ -9,6 +9,7 @@ usage: count.py FOLDER-OF-PROGRAMS [--only REGEX] [--json FILE] [--top N]
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -32,7 +33,7 @@ class CountError(Exception):
 def environment(programs):
     """What the counts depend on besides the sources."""
     comment = subprocess.run(["readelf", "-p", ".comment", str(programs / PROGRAMS[0])], capture_output=True, text=True, check=False)
-    compilers = sorted(set(re.findall(r"\]\s+(\S.*)", comment.stdout)))
+    compilers = sorted(line for line in set(re.findall(r"\]\s+(\S.*)", comment.stdout)) if not line.startswith("Linker"))
     found = {"compiler": "; ".join(compilers) or "unknown", "flags": flags_of(programs)}
     query = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES]
     versions = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("dpkg-query") else ""
@@ -111,18 +112,16 @@ def count(programs, only="", top=0, show=None):
     """{name: instructions per item}; `show` is called with each name, figure and list of functions."""
     if not shutil.which("valgrind"):
         raise CountError("count: valgrind is not installed: run `make packages-bench`, or install the package valgrind")
+    for name in PROGRAMS:
+        if not (programs / name).exists():
+            raise CountError(f"count: there is no {programs / name}: build the target parley_benchmarks")
     counted = {}
-    with tempfile.TemporaryDirectory(prefix="parley-count-") as folder:
-        for name in PROGRAMS:
-            program = programs / name
-            if not program.exists():
-                raise CountError(f"count: there is no {program}: build the target parley_benchmarks")
-            for operation, figure, profile, items in count_program(program, only, pathlib.Path(folder)):
+    with tempfile.TemporaryDirectory(prefix="parley-count-") as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(lambda name: count_program(programs / name, only, pathlib.Path(folder)), PROGRAMS):
+            for operation, figure, profile, items in found:
                 counted[operation] = round(figure, 1)
                 if show:
                     show(operation, figure, top_functions(profile, items, top) if top else [])
-    if not counted:
-        raise CountError(f"count: no operation's name fits '{only}'")
     return counted
 
 
@@ -142,6 +141,8 @@ def main(arguments):
     try:
         print("  instructions  operation")
         counted = count(options.programs, options.only, options.top, show_line)
+        if not counted:
+            raise CountError(f"count: no operation's name fits '{options.only}'")
         if options.json:
             text = json.dumps({"environment": environment(options.programs), "instructions": counted}, indent=2)
             options.json.write_text(text + "\n", encoding="utf-8")
