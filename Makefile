@@ -58,9 +58,9 @@ sim: packages configure-release ## run the simulator (ARGS="--seed 7 --runs 100"
 	@$(call BUILD,release,parley-sim)
 	@build/release/bin/parley-sim $(if $(ARGS),$(ARGS),--seed 1 --runs 20)
 
-bench: packages configure-release ## build server and load generator and run the published recipes
-	@$(call BUILD,release,parleyd parley-bench)
-	@bench/run.sh build/release/bin $(ARGS)
+bench: packages configure-release ## measure, and write build/bench/report.html (FULL=1: longer, and as work grows)
+	@$(call BUILD,release,parleyd parley-bench parley_benchmarks)
+	@bench/report.py build/release/bin --folder build/bench $(if $(FULL),--full) $(ARGS)
 
 bench-sdk: packages configure-release ## what the SDK costs an app (ARGS: only send, talk, catch-up, start, idle or size)
 	@$(call BUILD,release,parleyd sdk_bench parley_shared)
