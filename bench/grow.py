@@ -202,13 +202,15 @@ class Recipes:
         per_gigabyte = 500_000  # messages, a little below what it takes: the last ones are added in small steps
         with self.fresh("--unknown-recipients", "hold") as server:
             for x in self.sizes((1, 2, 3, 4, 5), large=(10, 20), quick=(0.002, 0.004)):
-                stored = None
-                while (missing := x * GIGABYTE - server.bytes_on_disk()) > 0 or not stored:
+                messages = seconds = cpu = 0
+                while (missing := x * GIGABYTE - server.bytes_on_disk()) > 0 or not messages:
                     count = max(int(missing / GIGABYTE * per_gigabyte), 100 if self.settings.quick else 20_000)
                     stored = server.load("offline", "--users", users, "--messages", count, "--outstanding", BUSY,
                                          "--text-bytes", 1000, "--run", "grow", "--no-enrol", "--no-drain")
-                y = {"store_bytes": server.bytes_on_disk(), "stored_per_s": stored.figure("stored"),
-                     "cpu_us_per_message": stored.cpu_us("store: ")}
+                    messages += count
+                    seconds += count / stored.figure("stored")
+                    cpu += count * stored.cpu_us("store: ")
+                y = {"store_bytes": server.bytes_on_disk(), "stored_per_s": messages / seconds, "cpu_us_per_message": cpu / messages}
                 y["start_ms"] = server.restart()
                 y |= self.append_latencies(server, users, "grow")
                 y["start_after_kill_ms"] = server.restart(signal.SIGKILL)
