@@ -220,7 +220,8 @@ class LocalStore {
     virtual Result<StoreFacts> bind(const Binding& binding) = 0;
 
     virtual Result<TurnOutcome> commit(const Turn& turn) = 0;
-    // A session was opened. Without `keep_cursor` the cursor is void and forgotten (R19).
+    // A session was opened. Without `keep_cursor` the cursor is void and forgotten (R19). Durable
+    // soon: what a loss of power takes the next Welcome says again.
     virtual Result<void> welcomed(const Limits& limits, const StoreClock& clock,
                                   bool keep_cursor) = 0;
     // True: cancelled. False: it was submitted already, or is not in the outbox (R25).

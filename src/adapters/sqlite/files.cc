@@ -67,13 +67,21 @@ Result<void> prepare_store_files(const std::string& folder) {
     }
     const std::string path = store_path(folder);
     // SQLite gives its other files the mode of this one.
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const bool made = file >= 0;
+    if (!made && errno == EEXIST) {
+        file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    }
     if (file < 0) {
         return unexpected(file_error(path, errno));
     }
     ::fchmod(file, 0600);
     ::close(file);
-    sync_folder(folder);
+    // A name that was there already needs no sync at each start: should the power have gone before
+    // its own, SQLite syncs the folder when it makes its log, before anything is said to be kept.
+    if (made) {
+        sync_folder(folder);
+    }
     return {};
 }
 

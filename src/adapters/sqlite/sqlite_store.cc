@@ -146,6 +146,7 @@ void SqliteStore::read_facts() {
     application_ = ApplicationKey(query.text(0));
     user_ = UserId(query.text(1));
     facts_.device = DeviceId(query.text(2));
+    facts_.cursor.reset();
     if (!query.is_null(3)) {
         facts_.cursor =
             Cursor{Epoch(query.text(3)), Sequence(static_cast<std::uint64_t>(query.integer(4)))};
@@ -195,11 +196,13 @@ Result<client::StoreFacts> SqliteStore::bind(const client::Binding& binding) {
         if (auto checked = check_binding(binding); !checked) {
             return unexpected(std::move(checked).error());
         }
-        // What was written since the store was opened counts.
-        if (auto loaded = load(); !loaded) {
-            return unexpected(std::move(loaded).error());
-        }
-        return facts_;
+        // What was written since the store was opened counts. What is counted of inbox and outbox
+        // is kept up to date.
+        auto read = database_->reading([this] {
+            read_facts();
+            return true;
+        });
+        return read ? Result<client::StoreFacts>(facts_) : unexpected(std::move(read).error());
     }
     const DeviceId device = binding.device.value_or(binding.fresh_device);
     auto bound = write(nullptr, [&] {
@@ -311,7 +314,7 @@ void SqliteStore::apply(const client::StoredEvent& event) {
 
 Result<void> SqliteStore::welcomed(const Limits& limits, const client::StoreClock& clock,
                                    bool keep_cursor) {
-    auto written = write(&clock, [&] {
+    const auto take_down = [&] {
         const Limits before = read_limits();
         for (const LimitField& field : kLimitFields) {
             if (field.get(before) != field.get(limits)) {
@@ -338,7 +341,8 @@ Result<void> SqliteStore::welcomed(const Limits& limits, const client::StoreCloc
                 .run();
         }
         return true;
-    });
+    };
+    auto written = write(&clock, take_down, Sync::later);
     return written ? Result<void>() : unexpected(std::move(written).error());
 }
 

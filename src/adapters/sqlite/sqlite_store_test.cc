@@ -315,6 +315,36 @@ TEST(SqliteStore, ATurnThatMayWaitIsSyncedWithTheNextOne) {  // R8
     }
 }
 
+// A phone comes back often: each Welcome would be a sync, for what the next one says again.
+TEST(SqliteStore, AWelcomeIsSyncedWithTheNextTurn) {  // R19
+    for (const bool turn_after : {false, true}) {
+        MemoryVfs disk("welcome");
+        auto store = open({"disk", disk.name()});
+        ASSERT_TRUE(store);
+        ASSERT_TRUE((*store)->commit(rich_turn("1")));
+        const auto before = disk.syncs();
+        ASSERT_TRUE((*store)->welcomed(Limits(), {2, 3, 4}, false));
+        EXPECT_EQ(disk.syncs(), before);
+        if (turn_after) {
+            Turn sent;
+            sent.clock = {3, 4, 5};
+            sent.drafts.push_back(draft("later"));
+            ASSERT_TRUE((*store)->commit(sent));
+        }
+        disk.fail_at(1, SQLITE_IOERR, true);  // closing it writes nothing either
+        store->reset();
+        disk.fail_at(0, 0);
+        disk.lose_power();
+        store = open({"disk", disk.name()});
+        ASSERT_TRUE(store);
+        const auto facts = (*store)->bind(
+            {ApplicationKey("app"), UserId("alice"), std::nullopt, DeviceId("d"), 0});
+        ASSERT_TRUE(facts);
+        EXPECT_EQ(facts->cursor.has_value(), !turn_after);
+        EXPECT_EQ(facts->server_offset_ms.has_value(), turn_after);
+    }
+}
+
 TEST(SqliteStore, EraseLeavesNoFile) {
     const TempFolder folder;
     const std::string path = folder.path() + "/store";
