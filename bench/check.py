@@ -79,6 +79,8 @@ def measure(programs, only):
 
 def accept(path, baseline, measured, only):
     """Writes the baseline; of one part of it, what does not fit `only` stays."""
+    if only and baseline and (elsewhere := differences(baseline, measured)):
+        raise CheckError(f"bench-check: what does not fit '{only}' would stay, and was measured elsewhere ({elsewhere[0]}): accept all of it")
     for kind in KINDS:
         kept = {name: figure for name, figure in baseline[kind].items() if not re.search(only, name)} if baseline and only else {}
         measured[kind] = dict(sorted({**kept, **measured[kind]}.items()))

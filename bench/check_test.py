@@ -87,6 +87,12 @@ class Accepting(unittest.TestCase):
         self.assertEqual(now["instructions"], {"codec/encode/16": 1.0, "node/message": 200000.0})
         self.assertEqual(now["bytes"], BASELINE["bytes"])
 
+    def test_figures_of_two_compilers_do_not_come_into_one_baseline(self):
+        part = {"environment": {"compiler": "GCC 13"}, "instructions": {"codec/encode/16": 1.0}, "bytes": {}}
+        with self.assertRaisesRegex(check.CheckError, "compiler: GCC 13 here.*accept all of it"):
+            check.accept(self.path, BASELINE, part, "^codec")
+        self.assertFalse(self.path.exists())
+
     def test_a_baseline_without_a_part_is_refused_by_name(self):
         self.path.write_text(json.dumps({"environment": {}, "instructions": {}}), encoding="utf-8")
         with self.assertRaisesRegex(check.CheckError, "no object 'bytes'"):

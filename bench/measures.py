@@ -50,7 +50,7 @@ def machine(programs, folder):
     """What figures must be read with."""
     syncs = {size: sync_latencies(folder, size, 400) for size in (4096, 65536)}
     version = subprocess.run([programs / "parleyd", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    kind = subprocess.run(["stat", "--file-system", "--format=%T", folder], capture_output=True, text=True, check=False).stdout.strip()
+    kind = subprocess.run(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", folder], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "server": version or "unknown",

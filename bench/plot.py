@@ -61,17 +61,18 @@ def number(value):
         return "0"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size * 0.9999:
-            return f"{value / size:.6g}{letter}" if value % size == 0 or value < 10 * size else f"{value / size:.3g}{letter}"
+            return f"{value / size:.4g}{letter}"
     return f"{value:.3g}"
 
 
-def linear_ticks(low, high, most=7):
-    """Round numbers that cover the range."""
+def linear_ticks(low, high, most=7, whole=False):
+    """Round numbers that cover the range; whole ones, if it is about things that are counted."""
     if high <= low:
         high = low + (abs(low) or 1)
     raw = (high - low) / most
     power = 10 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.9999)
+    step = max(1, step) if whole else step
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(index * step, 12) for index in range(first, last + 1)]
 
@@ -99,7 +100,8 @@ class Axis:
         if log:
             self.ticks = log_ticks(low, high)
         else:
-            self.ticks = linear_ticks(min(low, 0) if from_zero else low, high if high > low or not from_zero else max(high, 0) or 1)
+            begins, ends = min(low, 0) if from_zero else low, high if high > low or not from_zero else max(high, 0) or 1
+            self.ticks = linear_ticks(begins, ends, whole=all(float(value).is_integer() for value in values))
         self.low, self.high = self.ticks[0], self.ticks[-1]
 
     def place(self, value):
@@ -124,15 +126,21 @@ def fit(points):
     return slope, intercept, 1.0 if whole == 0 else max(0.0, 1 - rest / whole)
 
 
-def fitted(name, points, log_x=False):
-    """The points, and the line through them as a dashed series. On a logarithmic axis the line is drawn through many points: it is no
-    straight line there."""
+def fitted(name, points):
+    """The points, and the straight line through them as a dashed series, for linear axes."""
     slope, intercept, square = fit(points)
-    low, high = min(x for x, _ in points), max(x for x, _ in points)
-    steps = 48 if log_x else 1
-    at = [low * (high / low) ** (i / steps) if log_x else low + (high - low) * i / steps for i in range(steps + 1)]
-    line = Series(f"{number(intercept)} + {slope:.3g} x, R² {square:.2f}", [(x, slope * x + intercept) for x in at], dashed=True, of_previous=True)
-    return [Series(name, points, line=False), line]
+    ends = (min(x for x, _ in points), max(x for x, _ in points))
+    words = f"{number(intercept)} {'+' if slope >= 0 else '−'} {number(abs(slope))} x, R² {square:.2f}"
+    return [Series(name, points, line=False), Series(words, [(x, slope * x + intercept) for x in ends], dashed=True, of_previous=True)]
+
+
+def fitted_power(name, points):
+    """The same for two logarithmic axes: a straight line there is a power of x, of which 0 is what stays as it is and 1 what grows in proportion."""
+    power, factor, square = fit([(math.log(x), math.log(y)) for x, y in points])
+    ends = (min(x for x, _ in points), max(x for x, _ in points))
+    words = f"grows as x^{round(power, 2) + 0.0:.2f}, R² {square:.2f}"
+    line = [(x, math.exp(factor + power * math.log(x))) for x in ends]
+    return [Series(name, points, line=False), Series(words, line, dashed=True, of_previous=True)]
 
 
 def mark(kind, x, y, colour):

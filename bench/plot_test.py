@@ -96,6 +96,9 @@ class Ticks(unittest.TestCase):
             self.assertGreaterEqual(ticks[-1], high * 0.999)
             self.assertTrue(2 <= len(ticks) <= 10, ticks)
 
+    def test_what_is_counted_has_whole_ticks(self):
+        self.assertEqual(plot.Axis([1, 2], False, 0, 100).ticks, [1, 2])
+
     def test_logarithmic_ticks_cover_the_range(self):
         for low, high in ((1, 1), (1, 10), (3, 40), (0.02, 7e6), (1000, 20000)):
             ticks = plot.log_ticks(low, high)
@@ -121,6 +124,16 @@ class Fits(unittest.TestCase):
     def test_a_line_needs_two_places(self):
         with self.assertRaisesRegex(PlotError, "two or more different x, and these are 1"):
             plot.fit([(1, 1), (1, 2)])
+
+    def test_on_logarithmic_axes_a_proportion_is_the_power_one_and_what_stays_is_zero(self):
+        points, line = plot.fitted_power("whole", [(x, 7 * x) for x in (1, 10, 1000)])
+        self.assertEqual(line.name, "grows as x^1.00, R² 1.00")
+        for (_, y), wanted in zip(line.points, (7, 7000)):
+            self.assertAlmostEqual(y, wanted, places=6)
+        self.assertIn("grows as x^0.00", plot.fitted_power("each", [(1, 30.1), (10, 29.9), (1000, 30)])[1].name)
+
+    def test_a_falling_line_is_written_with_one_sign(self):
+        self.assertEqual(plot.fitted("falls", [(0, 100), (10, 50), (20, 0)])[1].name, "100 − 5 x, R² 1.00")
 
     def test_points_and_line_share_a_colour(self):
         series = plot.fitted("one", [(1, 1), (2, 2)]) + plot.fitted("two", [(1, 2), (2, 4)])

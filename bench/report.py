@@ -102,23 +102,24 @@ def read_points(paths):
 
 
 def unit_of(name):
-    """(what, its unit), from a name of grow.py such as append_p99_us."""
-    for end, unit in UNITS:
-        if name.endswith(end):
-            return name.removesuffix(end).replace("_", " "), unit
-    return name.replace("_", " "), "µs" if "_us_" in name else "bytes" if "_bytes_" in name else "1/s" if "_per_s_" in name else ""
+    """(what, its unit), from a name of grow.py such as append_p99_us or cpu_us_per_message."""
+    for part, unit in UNITS:
+        if name.endswith(part) or part + "_" in name:
+            return name.replace(part, "", 1).replace("_", " "), unit
+    return name.replace("_", " "), ""
 
 
 def growth_plots(points):
-    """A plot for each figure of each series, with the straight line that fits it best."""
+    """A plot for each figure of each series, with the line that fits it best; where x grows by factors, on logarithmic axes."""
     plots = []
     for series, rows in points.items():
         for name in sorted({name for _, y in rows for name in y}):
             places = [(x, y[name]) for x, y in rows if name in y]
             what, unit = unit_of(name)
-            log = series in LOGARITHMIC and all(x > 0 for x, _ in places)
-            lines = plot.fitted(what, places, log) if len({x for x, _ in places}) > 2 else [Series(what, places)]
-            plots.append((f"grow-{series}-{name}".replace("_", "-"), Plot(f"{series}: {what}", GROWS.get(series, series), unit or what, lines, log_x=log)))
+            log = series in LOGARITHMIC and all(x > 0 and y > 0 for x, y in places)
+            lines = [Series(what, places)] if len(places) < 3 else plot.fitted_power(what, places) if log else plot.fitted(what, places)
+            plots.append((f"grow-{series}-{name}".replace("_", "-"),
+                          Plot(f"{series}: {what}", GROWS.get(series, series), unit or what, lines, log_x=log, log_y=log)))
     return plots
 
 
@@ -184,8 +185,8 @@ def page(measured, points):
                 "<details><summary>All micro-benchmarks</summary>" + table(("operation", "µs each", "processor µs of its thread"), micro_rows) + "</details>"),
     ]
     if growth:
-        parts.append(section("As work grows", "Points of bench/grow.py. Dashed is the straight line that fits best: a cost of each that stays is a level line, "
-                             "a whole that grows with the work a rising one.", growth))
+        parts.append(section("As work grows", "Points of bench/grow.py. Dashed is the line that fits best. What each costs should stay level, and the whole grow in "
+                             "proportion: on logarithmic axes as x^0 and x^1.", growth))
     document = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Parley: what it costs</title><style>{STYLE}</style>{"".join(parts)}</html>\n'
     return document, loads + micros + growth
 

@@ -91,7 +91,9 @@ class Points(unittest.TestCase):
     def test_the_end_of_a_name_is_its_unit(self):
         self.assertEqual(report.unit_of("append_p99_us"), ("append p99", "µs"))
         self.assertEqual(report.unit_of("messages_per_s"), ("messages", "1/s"))
-        self.assertEqual(report.unit_of("cpu_us_per_message"), ("cpu us per message", "µs"))
+        self.assertEqual(report.unit_of("messages_per_s_1_outstanding"), ("messages 1 outstanding", "1/s"))
+        self.assertEqual(report.unit_of("server_bytes_per_connection"), ("server per connection", "bytes"))
+        self.assertEqual(report.unit_of("cpu_us_per_message"), ("cpu per message", "µs"))
 
 
 class Measures(unittest.TestCase):
