@@ -258,23 +258,28 @@ void catch_up(const Arguments& arguments) {
         App app(arguments);
         app.open(arguments.text("user"), arguments.text("folder"));
         const auto start = Clock::now();
+        const double cpu_before = cpu_ms();
         app.start();
         app.wait_for("all messages", [&] { return app.incoming >= count; });
         Report("catch up, told to the app")
             .add("per_second", static_cast<double>(count) / ms_since(start) * 1e3)
+            .add("cpu_us", (cpu_ms() - cpu_before) / static_cast<double>(count) * 1e3)
             .print();
     }
     const std::string folder = arguments.text("folder") + "-recorded";
     double recording_ms = 0;
+    double recording_cpu_ms = 0;
     {
         App app(arguments);
         app.options.inbox_bytes = arguments.count("inbox-bytes");
         app.open(arguments.text("user"), folder);
         app.messages().set_delegate(nullptr);
         const auto start = Clock::now();
+        const double cpu_before = cpu_ms();
         app.start();
         app.wait_for("a full inbox", [&] { return app.full; });
         recording_ms = ms_since(start);
+        recording_cpu_ms = cpu_ms() - cpu_before;
     }
     // How many those were, by a client that finds no server.
     App app(arguments);
@@ -293,6 +298,7 @@ void catch_up(const Arguments& arguments) {
     Report("catch up, recorded")
         .add("events", static_cast<double>(recorded))
         .add("per_second", each / recording_ms)
+        .add("cpu_us", recording_cpu_ms * 1e3 / static_cast<double>(recorded))
         .add("told_later_per_second", each / told_ms)
         .print();
 }
