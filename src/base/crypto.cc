@@ -111,7 +111,9 @@ Sha256Digest hmac_sha256(std::string_view key, std::string_view data) {
         const OSSL_PARAM parameters[] = {
             OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
             OSSL_PARAM_construct_end()};
-        PARLEY_ASSERT(context != nullptr && EVP_MAC_CTX_set_params(context, parameters) == 1);
+        // With some key: what was never initialised cannot be copied by every OpenSSL 3.0.
+        const unsigned char some_key = 0;
+        PARLEY_ASSERT(context != nullptr && EVP_MAC_init(context, &some_key, 1, parameters) == 1);
         return context;
     }();
     const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context(

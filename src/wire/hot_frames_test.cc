@@ -84,6 +84,8 @@ TEST(HotFrames, LeaveWhatIsUnusualToTheGeneratedCode) {
     EXPECT_FALSE(decode_usual(""));
     EXPECT_FALSE(decode_usual(once.substr(0, once.size() - 1)));
     EXPECT_FALSE(decode_usual(std::string_view("\x12\x02\x20\x01", 4)));  // an unknown field
+    // A length of more bytes than the generated code takes.
+    EXPECT_FALSE(decode_usual(std::string_view("\x1a\x82\x80\x80\x80\x80\x00\x08\x05", 9)));
     EXPECT_FALSE(decode_usual(std::string_view("\x12\x05\x0a\x03\x22\x01\xff", 7)));  // not UTF-8
 }
 

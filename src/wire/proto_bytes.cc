@@ -38,9 +38,17 @@ void append_text(std::string& out, unsigned field, std::string_view text) {
     }
 }
 
-std::optional<std::uint64_t> ProtoReader::varint() {
+namespace {
+
+// As the generated code has it, also where zeros make them longer than they need be.
+constexpr std::size_t kValueBytes = 10;
+constexpr std::size_t kLengthBytes = 5;  // and of tags
+
+}  // namespace
+
+std::optional<std::uint64_t> ProtoReader::varint(std::size_t most_bytes) {
     std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+    for (unsigned shift = 0; shift < 7 * most_bytes && !rest_.empty(); shift += 7) {
         const auto byte = static_cast<unsigned char>(rest_.front());
         rest_.remove_prefix(1);
         value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
@@ -61,7 +69,7 @@ std::optional<ProtoReader::Field> ProtoReader::next() {
     if (rest_.empty()) {
         return std::nullopt;
     }
-    const std::optional<std::uint64_t> head = varint();
+    const std::optional<std::uint64_t> head = varint(kLengthBytes);
     if (!head || *head >> 3 == 0 || *head > UINT32_MAX) {
         return fail();
     }
@@ -71,7 +79,7 @@ std::optional<ProtoReader::Field> ProtoReader::next() {
     std::size_t size = 0;
     switch (field.type) {
         case WireType::varint: {
-            const std::optional<std::uint64_t> value = varint();
+            const std::optional<std::uint64_t> value = varint(kValueBytes);
             if (!value) {
                 return fail();
             }
@@ -79,7 +87,7 @@ std::optional<ProtoReader::Field> ProtoReader::next() {
             return field;
         }
         case WireType::nested: {
-            const std::optional<std::uint64_t> length = varint();
+            const std::optional<std::uint64_t> length = varint(kLengthBytes);
             if (!length || *length > rest_.size()) {
                 return fail();
             }

@@ -67,7 +67,7 @@ class ProtoReader {
     std::string_view rest() const { return rest_; }
 
   private:
-    std::optional<std::uint64_t> varint();
+    std::optional<std::uint64_t> varint(std::size_t most_bytes);
     std::optional<Field> fail();
 
     std::string_view rest_;

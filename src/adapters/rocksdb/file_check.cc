@@ -1,7 +1,10 @@
 #include "adapters/rocksdb/log_file.h"
 #include "adapters/rocksdb/rocks_table.h"
+#include "adapters/rocksdb/tuning.h"
 
+#include <rocksdb/filter_policy.h>
 #include <rocksdb/sst_file_reader.h>
+#include <rocksdb/table.h>
 
 #include <exception>
 #include <filesystem>
@@ -26,6 +29,10 @@ std::string check_table(const std::string& file) {
     try {
         ::rocksdb::Options options;
         options.paranoid_checks = true;
+        // With it, opening reads every part of indexes and filters, which the rest passes over.
+        ::rocksdb::BlockBasedTableOptions table;
+        table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(kFilterBitsPerKey));
+        options.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
         ::rocksdb::SstFileReader reader(options);
         ::rocksdb::ReadOptions read;
         read.fill_cache = false;

@@ -1,11 +1,14 @@
 #include "adapters/rocksdb/partitioned_memtable.h"
 
+#include "base/assert.h"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace parley::rocksdb {
@@ -52,13 +55,17 @@ class Lists final : public MemTableRep {
     bool InsertKey(::rocksdb::KeyHandle handle) override {
         List& list = lists_[list_of(UserKey(static_cast<const char*>(handle)))];
         const bool is_new = list.entries->InsertKey(handle);
-        list.used.store(true, std::memory_order_release);
+        if (!list.used.load(std::memory_order_relaxed)) {  // readers share it
+            list.used.store(true, std::memory_order_release);
+        }
         return is_new;
     }
     bool Contains(const char* key) const override {
         return lists_[list_of(UserKey(key))].entries->Contains(key);
     }
     std::size_t ApproximateMemoryUsage() override { return sizeof *this; }
+    // What merges reads by GetDynamicPrefixIterator(), and frees that.
+    bool IsMergeOperatorSupported() const override { return false; }
 
     Iterator* GetIterator(::rocksdb::Arena* arena) override;
     // Only for MemTableRep::Get(), which does not free what it is given.
@@ -158,7 +165,7 @@ class PooledCursor final : public Cursor {
         free().blocks.pop_back();
         return new (block) PooledCursor(lists);
     }
-    ~PooledCursor() override { free().blocks.push_back(this); }
+    ~PooledCursor() override { free().take(this); }
     PooledCursor(const PooledCursor&) = delete;
     PooledCursor& operator=(const PooledCursor&) = delete;
 
@@ -166,7 +173,17 @@ class PooledCursor final : public Cursor {
     using Cursor::Cursor;
 
     struct Free {
+        static constexpr std::size_t kMost = 16;
         std::vector<void*> blocks;
+        Free() { blocks.reserve(kMost); }
+        // The cursor has ended when somebody takes the block: its own memory must outlast it.
+        void take(void* block) {
+            if (blocks.size() == kMost) {
+                ::operator delete(std::exchange(blocks.front(), block));
+            } else {
+                blocks.push_back(block);
+            }
+        }
         ~Free() {
             for (void* const block : blocks) {
                 ::operator delete(block);
@@ -197,6 +214,7 @@ MemTableRep::Iterator* Lists::GetDynamicPrefixIterator(::rocksdb::Arena* /*arena
 MemTableRep* PartitionedMemtableFactory::CreateMemTableRep(
     const MemTableRep::KeyComparator& compare, ::rocksdb::Allocator* allocator,
     const ::rocksdb::SliceTransform* transform, ::rocksdb::Logger* logger) {
+    PARLEY_ASSERT(transform == nullptr);  // all iterators of a thread would be one
     return new Lists(compare, allocator, transform, logger);
 }
 

@@ -8,7 +8,7 @@ namespace parley::rocksdb {
 // each stretch of keys in place of one for all. An insertion into a short list takes a quarter of
 // the comparisons and of the cache misses, and insertions are what a commit costs
 // (docs/internals/performance.md). Order, versions and concurrent readers are the lists'. One
-// writer (`allow_concurrent_memtable_write` off), no prefix extractor.
+// writer (`allow_concurrent_memtable_write` off), no prefix extractor, no updates in place.
 class PartitionedMemtableFactory final : public ::rocksdb::MemTableRepFactory {
   public:
     using ::rocksdb::MemTableRepFactory::CreateMemTableRep;

@@ -117,6 +117,39 @@ TEST_F(RocksDamageTest, FindsTheDamagedFileAmongAllAndChangesNothing) {
               static_cast<std::ptrdiff_t>(before.size()));
 }
 
+// Records, index, filter and properties, each in many parts.
+TEST_F(RocksDamageTest, FindsAFlippedBitWhereverInATableItIs) {
+    open();
+    mailbox::Commit many;
+    for (int i = 0; i < 20'000; ++i) {
+        many.puts.push_back({mailbox::Space::state,
+                             "key" + std::to_string(100'000 + i),
+                             "value" + std::to_string(i * 7919),
+                             {}});
+    }
+    ASSERT_TRUE(commit(std::move(many)).has_value());
+    ASSERT_TRUE(table_->compact().has_value());
+    const std::vector<std::string> files = table_->files();
+    ASSERT_EQ(files.size(), 1u);
+    table_.reset();
+    const std::string whole = read_file(files[0]);
+    const auto findings = [&] {
+        return check_files(
+                   folder(), {}, [](const auto&, const auto&) {}, [](const auto&) {})
+            .findings;
+    };
+    ASSERT_EQ(findings(), 0u);
+    constexpr std::size_t kFooter = 53;  // it has bytes that mean nothing
+    constexpr std::size_t kPlaces = 60;
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+        std::string bytes = whole;
+        const std::size_t place = (bytes.size() - kFooter - 1) * i / (kPlaces - 1);
+        bytes[place] = static_cast<char>(bytes[place] ^ 0x10);
+        write_file(files[0], bytes);
+        EXPECT_EQ(findings(), 1u) << place << " of " << bytes.size();
+    }
+}
+
 TEST_F(RocksDamageTest, ReadsWhatAKilledProcessLeftWithoutChangingIt) {
     open();
     put("flushed");

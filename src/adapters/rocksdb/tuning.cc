@@ -73,7 +73,7 @@ const char* name_of(Space space) {
     family.periodic_compaction_seconds = space == Space::bodies ? 7 * kDay : kDay;
     ::rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
-    table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(10));
+    table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(kFilterBitsPerKey));
     // Indexes and filters count against the cache, so that memory stays bounded as the store grows;
     // in partitions, for whole ones of a large table do not fit into it and would be read and
     // decompressed for each look-up.

@@ -13,6 +13,8 @@
 // How RocksDB is set up, with reasons.
 namespace parley::rocksdb {
 
+inline constexpr double kFilterBitsPerKey = 10;
+
 // What a space's compactions drop: values that begin with an earlier time (table.h, expires()).
 using ExpiryTimes = std::array<std::atomic<std::int64_t>, mailbox::kSpaces>;
 
