@@ -283,6 +283,7 @@ void Connection::begin(std::size_t size) {
     Bytes& buffer = out();
     std::byte header[websocket::kMaxHeaderBytes];
     const std::size_t header_size = websocket::write_header(header, options_->kind(), size, key);
+    buffer.reserve(buffer.size() + header_size + size);
     buffer.append(reinterpret_cast<const char*>(header), header_size);
     frame_start_ = buffer.size();
 }

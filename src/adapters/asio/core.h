@@ -29,16 +29,18 @@ namespace net = boost::asio;
 using Descriptor = net::posix::basic_stream_descriptor<net::io_context::executor_type>;
 
 // Buffers for what connections write, lent while there is something to write: an idle connection
-// holds none, a busy loop allocates none.
+// holds none, a busy loop allocates none. Bounded in bytes: one turn may write to many connections.
 class BufferPool {
   public:
     Bytes take();
     void give_back(Bytes buffer);
 
   private:
-    static constexpr std::size_t kKept = 32;
-    static constexpr std::size_t kKeptBytes = 128 * 1024;
+    static constexpr std::size_t kKeptBytes = 4 * 1024 * 1024;
+    static constexpr std::size_t kLargestKept = 128 * 1024;
+    static constexpr std::size_t kSmallestKept = 128;  // not what a string has without memory
     std::vector<Bytes> buffers_;
+    std::size_t bytes_ = 0;  // their capacity together
 };
 
 // Keys that nobody can guess (RFC 6455, 5.3), a thousand for one system call.

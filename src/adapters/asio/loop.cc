@@ -42,14 +42,18 @@ Bytes BufferPool::take() {
     }
     Bytes buffer = std::move(buffers_.back());
     buffers_.pop_back();
+    bytes_ -= buffer.capacity();
     return buffer;
 }
 
 void BufferPool::give_back(Bytes buffer) {
-    if (buffers_.size() < kKept && buffer.capacity() <= kKeptBytes) {
-        buffer.clear();
-        buffers_.push_back(std::move(buffer));
+    const std::size_t bytes = buffer.capacity();
+    if (bytes < kSmallestKept || bytes > kLargestKept || bytes_ + bytes > kKeptBytes) {
+        return;
     }
+    buffer.clear();
+    buffers_.push_back(std::move(buffer));
+    bytes_ += bytes;
 }
 
 websocket::MaskKey MaskKeys::next() {
