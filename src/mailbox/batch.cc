@@ -47,7 +47,7 @@ void Batch::add(std::span<const Step> steps) {
                 ids.push_back(&append->appends[i].mailbox);
                 candidates.push_back({append, &append->appends[i], &append->answers[i]});
             }
-        } else {
+        } else if (!std::holds_alternative<EnrollWork>(step.work->what)) {
             ids.push_back(std::visit(
                 [](const auto& what) -> const MailboxId* {
                     if constexpr (requires { what.mailbox; }) {

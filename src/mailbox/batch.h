@@ -109,8 +109,8 @@ class Batch {
     EventRecord make_event(const MailboxState& state, const Append& append);
     void touch(MailboxState& state);
 
-    Result<void> enroll(Work& work, EnrollWork& enroll, MailboxState& state);
-    Result<bool> make_room(EnrollWork& enroll, const MailboxState& state);
+    Result<void> enroll(Work& work, EnrollWork& enroll, const MailboxCache::User& known);
+    Result<bool> make_room(EnrollWork& enroll, const MailboxKey& mailbox);
     void disable(Work& work, const DisableWork& disable, MailboxState& state);
     Result<void> forget(Work& work, ForgetWork& forget, const MailboxState& state);
     void erase(Work& work, EraseWork& erase, MailboxState& state);

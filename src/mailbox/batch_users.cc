@@ -53,89 +53,98 @@ std::optional<Error> Batch::failure(const Work& work) const {
 
 void Batch::apply(Work& work) {
     // Each of them reads before it changes anything.
-    const auto with_state = [this, &work](const MailboxId& id, auto&& apply_to) {
-        MailboxState* state = cache_.find(id);
-        if (state == nullptr) {
+    const auto with = [this, &work](auto&& known, auto&& apply_to) {
+        if (!known) {
             failed_.emplace(&work, unreadable());
             return;
         }
-        const Result<void> applied = apply_to(*state);
+        apply_to(*known);
+    };
+    const auto note = [this, &work](const MailboxKey& mailbox, const Result<void>& applied) {
         if (!applied) {
             failed_.emplace(&work, unreadable());
-            shared_.damage.note(name_of(state->key), applied.error(),
-                                [&shared = shared_, key = state->key]() -> Result<void> {
-                                    PARLEY_CHECK(read_devices(shared.table, key));
+            shared_.damage.note(name_of(mailbox), applied.error(),
+                                [&shared = shared_, mailbox]() -> Result<void> {
+                                    PARLEY_CHECK(read_devices(shared.table, mailbox));
                                     return {};
                                 });
         }
     };
     if (auto* enrolment = std::get_if<EnrollWork>(&work.what)) {
-        with_state(enrolment->mailbox,
-                   [&](MailboxState& state) { return enroll(work, *enrolment, state); });
-    } else if (auto* forgetting = std::get_if<ForgetWork>(&work.what)) {
-        with_state(forgetting->mailbox,
-                   [&](MailboxState& state) { return forget(work, *forgetting, state); });
-    } else if (auto* disabling = std::get_if<DisableWork>(&work.what)) {
-        with_state(disabling->mailbox, [&](MailboxState& state) {
-            disable(work, *disabling, state);
-            return Result<void>();
+        with(cache_.look_up(enrolment->mailbox), [&](const MailboxCache::User& user) {
+            note(user.mailbox, enroll(work, *enrolment, user));
         });
+    } else if (auto* forgetting = std::get_if<ForgetWork>(&work.what)) {
+        with(cache_.find(forgetting->mailbox),
+             [&](const MailboxState& state) { note(state.key, forget(work, *forgetting, state)); });
+    } else if (auto* disabling = std::get_if<DisableWork>(&work.what)) {
+        with(cache_.find(disabling->mailbox),
+             [&](MailboxState& state) { disable(work, *disabling, state); });
     } else if (auto* erasing = std::get_if<EraseWork>(&work.what)) {
-        MailboxState* state = cache_.find_to_erase(erasing->mailbox);
-        if (state == nullptr) {
-            failed_.emplace(&work, unreadable());
-            return;
-        }
-        erase(work, *erasing, *state);
+        with(cache_.find_to_erase(erasing->mailbox),
+             [&](MailboxState& state) { erase(work, *erasing, state); });
     }
 }
 
-Result<void> Batch::enroll(Work& work, EnrollWork& enroll, MailboxState& state) {
-    UserRecord& user = state.record;
+// A known device of a known user, of which very many may come at once, needs their records alone:
+// the state of the mailbox is looked up, and then kept at hand, only where the user's record
+// changes.
+Result<void> Batch::enroll(Work& work, EnrollWork& enroll, const MailboxCache::User& known) {
+    const auto& [mailbox, user] = known;
     enroll.answer.disabled = user.disabled;
     if (user.disabled) {
         return {};
     }
-    const Bytes key = device_key(state.key, enroll.device);
+    const Bytes key = device_key(mailbox, enroll.device);
     PARLEY_TRY(const auto stored, shared_.table.get(Space::state, key));
+    MailboxState* changing = nullptr;
+    if (!user.exists || (enroll.messaging && !user.messaging)) {
+        cache_.load({&enroll.mailbox}, moment_.expired);
+        changing = cache_.find(enroll.mailbox);
+        if (changing == nullptr) {
+            failed_.emplace(&work, unreadable());
+            return {};
+        }
+    }
     if (stored) {
         PARLEY_TRY(const DeviceRecord device, decode_device(*stored));
         if (moment_.now - device.last_seen >= kSightingEvery) {
             sightings_.saw(key, moment_.now);
         }
     } else {
-        PARLEY_TRY(const bool room, make_room(enroll, state));
+        PARLEY_TRY(const bool room, make_room(enroll, mailbox));
         if (!room) {
             enroll.answer.full = true;
             return {};
         }
         commit.puts.push_back({Space::state, key, encode(DeviceRecord{moment_.now}), {}});
     }
-    const bool user_changes = !user.exists || (enroll.messaging && !user.messaging);
-    enroll.answer.changed = user_changes || !stored;
-    if (!enroll.answer.changed) {
-        return {};
+    enroll.answer.changed = changing != nullptr || !stored;
+    if (changing != nullptr) {
+        UserRecord& record = changing->record;
+        record.exists = true;
+        record.messaging = record.messaging || enroll.messaging;
+        record.held = false;
+        changing->persist = true;
+        touch(*changing);
     }
-    user.exists = true;
-    user.messaging = user.messaging || enroll.messaging;
-    user.held = false;
-    state.persist = state.persist || user_changes;
-    touch(state);
-    writing_.insert(&work);
+    if (enroll.answer.changed) {
+        writing_.insert(&work);
+    }
     return {};
 }
 
 // At the limit of devices the longest-absent one without a session is forgotten (R24). False: all
 // of them have one.
-Result<bool> Batch::make_room(EnrollWork& enroll, const MailboxState& state) {
-    PARLEY_TRY(const auto devices, read_devices(shared_.table, state.key));
+Result<bool> Batch::make_room(EnrollWork& enroll, const MailboxKey& mailbox) {
+    PARLEY_TRY(const auto devices, read_devices(shared_.table, mailbox));
     if (devices.size() < options_.devices) {
         return true;
     }
     const DeviceSeen* longest = nullptr;
     WallTime longest_seen{};
     for (const DeviceSeen& one : devices) {
-        const WallTime seen = sightings_.latest(device_key(state.key, one.device), one.last_seen);
+        const WallTime seen = sightings_.latest(device_key(mailbox, one.device), one.last_seen);
         const bool live =
             std::find(enroll.live.begin(), enroll.live.end(), one.device) != enroll.live.end();
         if (!live && (longest == nullptr || seen < longest_seen)) {
@@ -146,7 +155,7 @@ Result<bool> Batch::make_room(EnrollWork& enroll, const MailboxState& state) {
     if (longest == nullptr) {
         return false;
     }
-    Bytes key = device_key(state.key, longest->device);
+    Bytes key = device_key(mailbox, longest->device);
     sightings_.forget(key);
     commit.deletes.push_back({Space::state, std::move(key)});
     enroll.answer.forgotten_device = longest->device;

@@ -69,6 +69,22 @@ MailboxState* MailboxCache::find(const MailboxId& id) {
     return &states_.front();
 }
 
+std::optional<MailboxCache::User> MailboxCache::look_up(const MailboxId& id) {
+    if (const MailboxState* state = find(id)) {
+        return User{state->key, state->record};
+    }
+    const MailboxKey key = mailbox_key(id);
+    const auto record = load_user(table_, id);
+    if (!record) {
+        damage_.note(name_of(key), record.error(), [this, id]() -> Result<void> {
+            PARLEY_CHECK(load_user(table_, id));
+            return {};
+        });
+        return std::nullopt;
+    }
+    return User{key, record->value_or(UserRecord{})};
+}
+
 MailboxState* MailboxCache::find_to_erase(const MailboxId& id) {
     if (MailboxState* state = find(id)) {
         return state;

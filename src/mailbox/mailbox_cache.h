@@ -37,6 +37,13 @@ class MailboxCache {
     void load(const std::vector<const MailboxId*>& ids, WallTime expired);
     // Nothing: not loaded, or not readable.
     MailboxState* find(const MailboxId& id);
+    // A user's record and nothing else, which is not kept: for those who mostly find that there is
+    // nothing to write, and are many. Nothing: not readable, which is noted as damage.
+    struct User {
+        MailboxKey mailbox{};
+        UserRecord record;
+    };
+    std::optional<User> look_up(const MailboxId& id);
     // The same for a mailbox that is to be erased: its record is enough, since its ceiling bounds
     // what was given out. Nothing: not even that is readable.
     MailboxState* find_to_erase(const MailboxId& id);

@@ -66,5 +66,29 @@ TEST_F(MailboxCacheTest, LeavesOutWhatCannotBeReadAndNotesIt) {
     EXPECT_FALSE(damage_.first().has_value());
 }
 
+TEST_F(MailboxCacheTest, LooksUpARecordAndDoesNotKeepIt) {  // an idle user costs the store nothing
+    UserRecord record;
+    record.exists = record.disabled = true;
+    Commit commit;
+    commit.puts.push_back({Space::state, user_key(user("a")), encode(record), {}});
+    table_.commit(std::move(commit), [](const Result<void>&) {});
+    loop_.advance(1s);
+    EXPECT_EQ(cache_.look_up(user("a")).value().mailbox, mailbox_key(user("a")));
+    EXPECT_EQ(cache_.look_up(user("a")).value().record, record);
+    EXPECT_EQ(cache_.look_up(user("nobody")).value().record, UserRecord());
+    EXPECT_EQ(cache_.find(user("a")), nullptr);
+
+    load({user("a")});
+    cache_.find(user("a"))->record.disabled = false;  // ahead of the table
+    EXPECT_FALSE(cache_.look_up(user("a")).value().record.disabled);
+
+    table_.damage(Space::state, user_key(user("b")));
+    EXPECT_FALSE(cache_.look_up(user("b")).has_value());
+    EXPECT_TRUE(damage_.first().has_value());
+    table_.repair();
+    damage_.look_again();
+    EXPECT_FALSE(damage_.first().has_value());
+}
+
 }  // namespace
 }  // namespace parley::mailbox
