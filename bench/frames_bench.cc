@@ -118,7 +118,8 @@ class Buffer final : public FrameSink {
 // What a session that catches up costs: stored events rendered, and written in one frame.
 Operation stored_events(std::size_t count, wire::Encoding encoding, const std::string& suffix) {
     auto make = [count, encoding]() -> Task {
-        return [stored = wire::encode_incoming(message(1)), body = wire::encode_body(message(1)),
+        return [stored = std::make_shared<const Bytes>(wire::encode_incoming(message(1))),
+                body = std::make_shared<const Bytes>(wire::encode_body(message(1))),
                 sink = Buffer(), count, encoding]() mutable {
             wire::EventsFrame frame(encoding);
             for (std::size_t i = 0; i < count; ++i) {

@@ -102,7 +102,8 @@ class Sessions {
                 server_.answer(result);
                 events.push_back(wire::RenderedEvent::make(
                                      Sequence(++sequence_), wall_time_from_ms(kAt),
-                                     wire::encode_incoming(message), wire::encode_body(message))
+                                     std::make_shared<const Bytes>(wire::encode_incoming(message)),
+                                     std::make_shared<const Bytes>(wire::encode_body(message)))
                                      .value());
             } else if (std::holds_alternative<ServerSession::HelloReceived>(*output)) {
                 server_.welcome(wire::Welcome{}, true, Instant::max());

@@ -27,6 +27,12 @@ std::array<unsigned char, N> digest(const EVP_MD* algorithm, std::string_view da
     return out;
 }
 
+// Fetched once: looking an algorithm up costs more than hashing a short text.
+const EVP_MD* algorithm_sha256() {
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return algorithm;
+}
+
 std::string encode(std::string_view data, std::string_view alphabet) {
     std::string out;
     out.reserve((data.size() + 2) / 3 * 4);
@@ -92,9 +98,25 @@ std::optional<std::string> decode(std::string_view text, const Values& values) {
 }  // namespace
 
 Sha256Digest sha256(std::string_view data) {
-    // Fetched once: looking an algorithm up costs more than hashing a short text.
-    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    return digest<32>(algorithm, data);
+    return digest<32>(algorithm_sha256(), data);
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+    PARLEY_ASSERT(context_ != nullptr);
+}
+
+void Sha256::Free::operator()(evp_md_ctx_st* context) const {
+    EVP_MD_CTX_free(context);
+}
+
+Sha256Digest Sha256::operator()(std::string_view data) {
+    Sha256Digest out;
+    unsigned size = 0;
+    const bool ok = EVP_DigestInit_ex2(context_.get(), algorithm_sha256(), nullptr) == 1 &&
+                    EVP_DigestUpdate(context_.get(), data.data(), data.size()) == 1 &&
+                    EVP_DigestFinal_ex(context_.get(), out.data(), &size) == 1;
+    PARLEY_ASSERT(ok && size == out.size());
+    return out;
 }
 
 Sha1Digest sha1(std::string_view data) {

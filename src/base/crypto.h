@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+struct evp_md_ctx_st;
 
 namespace parley {
 
@@ -14,6 +17,18 @@ using Sha256Digest = std::array<unsigned char, 32>;
 using Sha1Digest = std::array<unsigned char, 20>;
 
 Sha256Digest sha256(std::string_view data);
+// The same for who hashes something for each message: its memory is asked for once.
+class Sha256 {
+  public:
+    Sha256();
+    Sha256Digest operator()(std::string_view data);
+
+  private:
+    struct Free {
+        void operator()(evp_md_ctx_st* context) const;
+    };
+    std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
 // Only for the WebSocket handshake (RFC 6455, 1.3), where it is no protection.
 Sha1Digest sha1(std::string_view data);
 Sha256Digest hmac_sha256(std::string_view key, std::string_view data);

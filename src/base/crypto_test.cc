@@ -22,6 +22,14 @@ TEST(Crypto, HashesTheVectorsOfFips180) {
     EXPECT_EQ(hex(as_text(sha1("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
 
+TEST(Crypto, HashesOneTextAfterTheOtherWithOneContext) {
+    Sha256 hash;
+    for (const std::string& text :
+         {std::string("abc"), std::string(), std::string(1000, 'x'), std::string("abc")}) {
+        EXPECT_EQ(hash(text), sha256(text)) << text;
+    }
+}
+
 TEST(Crypto, AuthenticatesTheVectorsOfRfc4231) {
     EXPECT_EQ(hex(as_text(hmac_sha256("Jefe", "what do ya want for nothing?"))),
               "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");

@@ -30,7 +30,7 @@ void EventWindow::add(std::span<const std::shared_ptr<wire::RenderedEvent>> even
     for (const auto& event : events) {
         PARLEY_ASSERT(event->sequence() > queued_last_);
         queued_last_ = event->sequence();
-        queued_bytes_ += event->bytes(encoding_).size();
+        queued_bytes_ += event->size(encoding_);
         queued_.push(event);
     }
     queued_through_ = std::max({queued_through_, queued_last_, through});
@@ -49,7 +49,7 @@ bool EventWindow::write(FrameSink& sink) {
     Sequence through;
     while (!queued_.empty()) {
         wire::RenderedEvent& event = *queued_.front();
-        const std::size_t bytes = event.bytes(encoding_).size();
+        const std::size_t bytes = event.size(encoding_);
         if (!fits(bytes) || (!frame.empty() && frame.size_with(event) > limits_.frame_bytes)) {
             break;
         }

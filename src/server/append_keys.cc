@@ -1,61 +1,26 @@
 #include "server/append_keys.h"
 
-#include "base/crypto.h"
-
 #include <algorithm>
-#include <string>
 #include <vector>
 
 namespace parley::server {
-namespace {
 
-enum class Kind : char { incoming = 1, sent = 2, delivered = 3 };
-
-void add_field(std::string& bytes, const std::string& field) {
-    const auto size = static_cast<std::uint32_t>(field.size());
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        bytes.push_back(static_cast<char>(size >> shift));
-    }
-    bytes += field;
+mailbox::AppendKey AppendKeys::incoming(const UserId& sender, const ChainKey& chain,
+                                        const UserId& recipient) {
+    start(Kind::incoming, sender.value(), chain.value());
+    add(recipient.value());
+    return cut();
 }
 
-std::string start_key(Kind kind, const UserId& sender, const ChainKey& chain) {
-    std::string bytes;
-    bytes.reserve(sender.value().size() + chain.value().size() + 64);
-    bytes.push_back(static_cast<char>(kind));
-    add_field(bytes, sender.value());
-    add_field(bytes, chain.value());
-    return bytes;
+mailbox::AppendKey AppendKeys::delivered(std::string_view sender, std::string_view chain,
+                                         const UserId& recipient) {
+    start(Kind::delivered, sender, chain);
+    add(recipient.value());
+    return cut();
 }
 
-mailbox::AppendKey cut(const std::string& bytes) {
-    const Sha256Digest digest = sha256(bytes);
-    mailbox::AppendKey key{};
-    std::copy_n(digest.begin(), key.size(), key.begin());
-    return key;
-}
-
-mailbox::AppendKey key_for_one(Kind kind, const UserId& sender, const ChainKey& chain,
-                               const UserId& recipient) {
-    std::string bytes = start_key(kind, sender, chain);
-    add_field(bytes, recipient.value());
-    return cut(bytes);
-}
-
-}  // namespace
-
-mailbox::AppendKey incoming_key(const UserId& sender, const ChainKey& chain,
-                                const UserId& recipient) {
-    return key_for_one(Kind::incoming, sender, chain, recipient);
-}
-
-mailbox::AppendKey delivered_key(const UserId& sender, const ChainKey& chain,
-                                 const UserId& recipient) {
-    return key_for_one(Kind::delivered, sender, chain, recipient);
-}
-
-mailbox::AppendKey sent_key(const UserId& sender, const ChainKey& chain,
-                            std::span<const UserId> accepted) {
+mailbox::AppendKey AppendKeys::sent(const UserId& sender, const ChainKey& chain,
+                                    std::span<const UserId> accepted) {
     std::vector<const UserId*> sorted;
     sorted.reserve(accepted.size());
     for (const UserId& recipient : accepted) {
@@ -63,11 +28,31 @@ mailbox::AppendKey sent_key(const UserId& sender, const ChainKey& chain,
     }
     std::sort(sorted.begin(), sorted.end(),
               [](const UserId* a, const UserId* b) { return *a < *b; });
-    std::string bytes = start_key(Kind::sent, sender, chain);
+    start(Kind::sent, sender.value(), chain.value());
     for (const UserId* recipient : sorted) {
-        add_field(bytes, recipient->value());
+        add(recipient->value());
     }
-    return cut(bytes);
+    return cut();
+}
+
+void AppendKeys::start(Kind kind, std::string_view sender, std::string_view chain) {
+    bytes_.assign(1, static_cast<char>(kind));
+    add(sender);
+    add(chain);
+}
+
+void AppendKeys::add(std::string_view field) {
+    const auto size = static_cast<std::uint32_t>(field.size());
+    const char head[] = {static_cast<char>(size >> 24), static_cast<char>(size >> 16),
+                         static_cast<char>(size >> 8), static_cast<char>(size)};
+    bytes_.append(head, sizeof head).append(field);
+}
+
+mailbox::AppendKey AppendKeys::cut() {
+    const Sha256Digest digest = hash_(bytes_);
+    mailbox::AppendKey key{};
+    std::copy_n(digest.begin(), key.size(), key.begin());
+    return key;
 }
 
 }  // namespace parley::server

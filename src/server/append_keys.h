@@ -1,9 +1,12 @@
 #pragma once
 
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "mailbox/store.h"
 
 #include <span>
+#include <string>
+#include <string_view>
 
 // The keys under which the server appends (spec/wire.md, "Keys of appends"): SHA-256, cut to 128
 // bits, over one byte for the kind (1 incoming, 2 sent, 3 delivered), then sender, idempotency key
@@ -11,12 +14,26 @@
 // changed encoding would let through what was accepted before.
 namespace parley::server {
 
-mailbox::AppendKey incoming_key(const UserId& sender, const ChainKey& chain,
+// Makes keys, one after the other: it keeps the memory that this takes.
+class AppendKeys {
+  public:
+    mailbox::AppendKey incoming(const UserId& sender, const ChainKey& chain,
                                 const UserId& recipient);
-mailbox::AppendKey delivered_key(const UserId& sender, const ChainKey& chain,
+    mailbox::AppendKey delivered(std::string_view sender, std::string_view chain,
                                  const UserId& recipient);
-// The order of `accepted` does not matter.
-mailbox::AppendKey sent_key(const UserId& sender, const ChainKey& chain,
+    // The order of `accepted` does not matter.
+    mailbox::AppendKey sent(const UserId& sender, const ChainKey& chain,
                             std::span<const UserId> accepted);
+
+  private:
+    enum class Kind : char { incoming = 1, sent = 2, delivered = 3 };
+
+    void start(Kind kind, std::string_view sender, std::string_view chain);
+    void add(std::string_view field);
+    mailbox::AppendKey cut();
+
+    Sha256 hash_;
+    std::string bytes_;
+};
 
 }  // namespace parley::server

@@ -91,22 +91,18 @@ void MessageLog::pushed(std::string_view stored, Sequence sequence, std::uint64_
     }
 }
 
-void MessageLog::acknowledged(const MessageId& message, Sequence sequence,
+void MessageLog::acknowledged(std::string_view message, Sequence sequence,
                               std::uint64_t session) const {
     if (on()) {
-        log_.debug(
-            "event.acknowledged",
-            {{"message", message.value()}, {"sequence", sequence.value()}, {"session", session}});
+        log_.debug("event.acknowledged",
+                   {{"message", message}, {"sequence", sequence.value()}, {"session", session}});
     }
 }
 
-void MessageLog::receipted(std::string_view stored, const MailboxId& sender,
+void MessageLog::receipted(std::string_view message, const MailboxId& sender,
                            const mailbox::Appended& outcome) const {
-    if (!on()) {
-        return;
-    }
-    if (const auto event = wire::decode_stored(stored)) {
-        log_.debug("receipt.answered", {{"message", wire::message_id_of(*event).value()},
+    if (on()) {
+        log_.debug("receipt.answered", {{"message", message},
                                         {"mailbox", log_name(sender)},
                                         {"outcome", name_of(outcome.outcome)},
                                         {"sequence", outcome.sequence.value()}});

@@ -29,9 +29,9 @@ class MessageLog {
     void pushed(std::string_view stored, Sequence sequence, std::uint64_t session,
                 const MailboxId& mailbox) const;
     // A device has it.
-    void acknowledged(const MessageId& message, Sequence sequence, std::uint64_t session) const;
+    void acknowledged(std::string_view message, Sequence sequence, std::uint64_t session) const;
     // The `delivered` event in the sender's mailbox.
-    void receipted(std::string_view stored, const MailboxId& sender,
+    void receipted(std::string_view message, const MailboxId& sender,
                    const mailbox::Appended& outcome) const;
 
     bool on() const { return log_.enabled(LogLevel::debug); }

@@ -1,7 +1,6 @@
 #include "server/receipts.h"
 
 #include "base/assert.h"
-#include "server/append_keys.h"
 
 #include <algorithm>
 #include <optional>
@@ -15,6 +14,12 @@ constexpr std::size_t kFactsKept =
     1024;  // of acknowledgements that wait; beyond it the store is read instead
 constexpr Duration kFirstRetry = 20ms;
 constexpr Duration kLongestRetry = 1s;
+
+wire::ReceiptFacts facts_of(const Received& received) {
+    const auto facts = wire::receipt_facts(*received.stored, wire::BytesFrom::this_process);
+    PARLEY_ASSERT(facts && *facts);
+    return **facts;
+}
 
 }  // namespace
 
@@ -35,8 +40,10 @@ class Receipts::Line {
     void read();
     void on_read(Result<mailbox::Read> read, Sequence asked);
     void append(std::vector<Received> received, Sequence through);
+    mailbox::Append receipt_for(const Received& received) const;
     void give();
     void on_appended(const std::vector<mailbox::Appended>& outcomes);
+    void log(const Received& received, const mailbox::Appended& outcome) const;
     void advance(Sequence through);
     void retry(void (Line::*step)());
     void recovered() { backoff_ = kFirstRetry; }
@@ -64,9 +71,9 @@ class Receipts::Line {
     std::vector<Received> facts_;
 
     bool working_ = false;
-    std::vector<mailbox::Append> open_;  // of the appends under way, those not final
-    Sequence through_;                   // where done_ goes when they all are
-    bool receipts_done_ = false;         // since the mark was last written
+    std::vector<Received> open_;  // whose receipts are under way, but for those that are final
+    Sequence through_;            // where done_ goes when they all are
+    bool receipts_done_ = false;  // since the mark was last written
     bool marking_ = false;
     Duration backoff_ = kFirstRetry;
     io::Timer retry_;
@@ -200,7 +207,7 @@ void Receipts::Line::on_read(Result<mailbox::Read> read, Sequence asked) {
         if (!facts) {
             owner_.log_.error("receipt.unreadable", {{"sequence", event.sequence.value()}});
         } else if (*facts) {
-            received.push_back({event.sequence, event.at, std::move(**facts)});
+            received.push_back({event.sequence, event.at, event.bytes});
         }
     }
     append(std::move(received), read->more ? std::min(read->through, asked) : asked);
@@ -208,17 +215,7 @@ void Receipts::Line::on_read(Result<mailbox::Read> read, Sequence asked) {
 
 void Receipts::Line::append(std::vector<Received> received, Sequence through) {
     through_ = through;
-    open_.clear();
-    open_.reserve(received.size());
-    for (Received& one : received) {
-        mailbox::Append append;
-        append.key = delivered_key(one.facts.sender_id, one.facts.key, mailbox_.user);
-        append.mailbox = {mailbox_.application, std::move(one.facts.sender_id)};
-        append.needs = mailbox::Needs::user;
-        append.bytes = std::make_shared<const Bytes>(wire::encode_delivered(
-            one.facts.message_id, mailbox_.user, one.facts.key, to_ms(one.at)));
-        open_.push_back(std::move(append));
-    }
+    open_ = std::move(received);
     if (open_.empty()) {
         advance(through_);
         return work();
@@ -227,15 +224,32 @@ void Receipts::Line::append(std::vector<Received> received, Sequence through) {
     give();
 }
 
+mailbox::Append Receipts::Line::receipt_for(const Received& received) const {
+    const wire::ReceiptFacts facts = facts_of(received);
+    mailbox::Append append;
+    append.key = owner_.keys_.delivered(facts.sender_id, facts.key, mailbox_.user);
+    append.mailbox = {mailbox_.application, UserId(std::string(facts.sender_id))};
+    append.needs = mailbox::Needs::user;
+    append.bytes = std::make_shared<const Bytes>(
+        wire::encode_delivered(facts.message_id, mailbox_.user, facts.key, to_ms(received.at)));
+    return append;
+}
+
 void Receipts::Line::give() {
     working_ = true;
-    owner_.store_.append(
-        open_, [this](std::vector<mailbox::Appended> outcomes) { on_appended(outcomes); });
+    std::vector<mailbox::Append> appends;
+    appends.reserve(open_.size());
+    for (const Received& received : open_) {
+        appends.push_back(receipt_for(received));
+    }
+    owner_.store_.append(std::move(appends), [this](std::vector<mailbox::Appended> outcomes) {
+        on_appended(outcomes);
+    });
 }
 
 void Receipts::Line::on_appended(const std::vector<mailbox::Appended>& outcomes) {
     PARLEY_ASSERT(outcomes.size() == open_.size());
-    std::vector<mailbox::Append> again;
+    std::vector<Received> again;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         const mailbox::Outcome outcome = outcomes[i].outcome;
         if (!mailbox::is_final(outcome)) {
@@ -245,7 +259,7 @@ void Receipts::Line::on_appended(const std::vector<mailbox::Appended>& outcomes)
             owner_.metrics_.add(mailbox::is_held(outcome) ? Metric::receipts_appended
                                                           : Metric::receipts_refused);
             owner_.metrics_.add(Metric::receipts_waiting, -1);
-            owner_.messages_.receipted(*open_[i].bytes, open_[i].mailbox, outcomes[i]);
+            log(open_[i], outcomes[i]);
             if (outcome == mailbox::Outcome::stored) {
                 owner_.metrics_.add(Metric::events_delivered);
             }
@@ -259,6 +273,15 @@ void Receipts::Line::on_appended(const std::vector<mailbox::Appended>& outcomes)
     receipts_done_ = true;
     advance(through_);
     work();
+}
+
+void Receipts::Line::log(const Received& received, const mailbox::Appended& outcome) const {
+    if (owner_.messages_.on()) {
+        const wire::ReceiptFacts facts = facts_of(received);
+        owner_.messages_.receipted(facts.message_id,
+                                   {mailbox_.application, UserId(std::string(facts.sender_id))},
+                                   outcome);
+    }
 }
 
 void Receipts::Line::advance(Sequence through) {

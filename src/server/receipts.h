@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "io/loop.h"
 #include "mailbox/store.h"
+#include "server/append_keys.h"
 #include "server/message_log.h"
 #include "server/metrics.h"
 #include "wire/stored_event.h"
@@ -19,8 +20,8 @@ namespace parley::server {
 // An `incoming` event that a device has stored: what its sender is to be told.
 struct Received {
     Sequence sequence;
-    WallTime at;  // when it was accepted
-    wire::ReceiptFacts facts;
+    WallTime at;         // when it was accepted
+    SharedBytes stored;  // it, well-formed
 };
 
 // "Everything up to `to` is safely on a device of the mailbox's user." `received` holds all
@@ -68,6 +69,7 @@ class Receipts {
     Metrics& metrics_;
     Logger log_;
     const MessageLog messages_;
+    AppendKeys keys_;
     bool draining_ = false;
     std::unordered_map<MailboxId, std::unique_ptr<Line>> lines_;
 };

@@ -119,10 +119,10 @@ void Lane::submit_batch() {
         if (item.submission == nullptr) {
             continue;
         }
-        submissions.push_back(
-            {incoming_appends(*item.submission), [submission = item.submission](auto outcomes) {
-                 return sent_append(*submission, outcomes);
-             }});
+        submissions.push_back({incoming_appends(*item.submission, router_.keys_),
+                               [submission = item.submission](auto outcomes) {
+                                   return sent_append(*submission, outcomes);
+                               }});
     }
     router_.store_.submit_all(std::move(submissions),
                               [this](auto submitted) { on_submitted(std::move(submitted)); });
@@ -172,7 +172,7 @@ void Lane::append_open() {
         if (batch_[i].submission == nullptr) {
             continue;
         }
-        std::vector<mailbox::Append> all = incoming_appends(*batch_[i].submission);
+        std::vector<mailbox::Append> all = incoming_appends(*batch_[i].submission, router_.keys_);
         for (std::size_t r = 0; r < all.size(); ++r) {
             const mailbox::Appended& known = batch_[i].outcomes[r];
             if (mailbox::is_final(known.outcome)) {

@@ -132,6 +132,7 @@ class Router {
     const ServerLimits& server_;
     Metrics& metrics_;
     const MessageLog messages_;
+    AppendKeys keys_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Lane>> lanes_;
 };
 

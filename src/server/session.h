@@ -104,6 +104,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void stop_events(Sequence at, const Error& cause);
     void events_go_on();
     void acknowledge(Sequence sequence);
+    void log_acknowledged(const wire::RenderedEvent& event) const;
     void goodbye(const Error& error);
     // The cause is for the log, `told` for the client.
     void store_failed(const Error& cause, std::string_view told);

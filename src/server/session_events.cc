@@ -40,7 +40,7 @@ bool Session::has_room_for(wire::RenderedEvent& event, std::size_t events,
     if (events == 0) {
         return false;
     }
-    return in_flight_.empty() || event.bytes(encoding_).size() <= bytes;
+    return in_flight_.empty() || event.size(encoding_) <= bytes;
 }
 
 // Reads on while there is more and the window has room (R20). Backlog and live are one stream: what
@@ -98,8 +98,8 @@ void Session::deliver(const mailbox::Read& read, Sequence head) {
     std::optional<Error> unreadable;
     Sequence unreadable_at;
     for (const mailbox::StoredEvent& stored : read.events) {
-        const std::string_view body = stored.body ? std::string_view(*stored.body) : "";
-        auto event = wire::RenderedEvent::make(stored.sequence, stored.at, *stored.bytes, body);
+        auto event =
+            wire::RenderedEvent::make(stored.sequence, stored.at, stored.bytes, stored.body);
         if (!event) {
             through = events.empty() ? position_ : events.back()->sequence();
             unreadable = event.error();
@@ -111,7 +111,7 @@ void Session::deliver(const mailbox::Read& read, Sequence head) {
             break;
         }
         room.events -= 1;
-        room.bytes -= std::min(room.bytes, (*event)->bytes(encoding_).size());
+        room.bytes -= std::min(room.bytes, (*event)->size(encoding_));
         in_flight_.push_back({stored.sequence, stored.at, *event});
         loop_.messages().pushed(*stored.bytes, stored.sequence, number_, mailbox_id());
         events.push_back(std::move(*event));
@@ -161,17 +161,26 @@ void Session::events_go_on() {
     events_stopped_until_.reset();
 }
 
+void Session::log_acknowledged(const wire::RenderedEvent& event) const {
+    if (!loop_.messages().on()) {
+        return;
+    }
+    const auto facts = wire::receipt_facts(*event.stored(), wire::BytesFrom::this_process);
+    if (facts && *facts) {
+        loop_.messages().acknowledged((*facts)->message_id, event.sequence(), number_);
+    }
+}
+
 void Session::acknowledge(Sequence sequence) {
     Acknowledgement acknowledgement{acked_, sequence, {}};
     acked_ = sequence;
     auto end = in_flight_.begin();
     for (; end != in_flight_.end() && end->sequence <= sequence; ++end) {
-        auto facts = end->event->receipt();
-        if (!facts) {
+        if (!end->event->is_incoming()) {
             continue;
         }
-        loop_.messages().acknowledged(facts->message_id, end->sequence, number_);
-        acknowledgement.received.push_back({end->sequence, end->at, std::move(*facts)});
+        log_acknowledged(*end->event);
+        acknowledgement.received.push_back({end->sequence, end->at, end->event->stored()});
     }
     in_flight_.erase(in_flight_.begin(), end);
     if (sequence <= mark_) {

@@ -25,7 +25,7 @@ SessionReport Session::report() {
     report.messaging = messaging_;
     report.unacknowledged_events = in_flight_.size();
     for (const InFlight& event : in_flight_) {
-        report.unacknowledged_bytes += event.event->bytes(encoding_).size();
+        report.unacknowledged_bytes += event.event->size(encoding_);
     }
     report.held_by_rate = held_until_.has_value();
     return report;

@@ -2,7 +2,6 @@
 
 #include "base/assert.h"
 #include "base/try.h"
-#include "server/append_keys.h"
 #include "wire/stored_event.h"
 
 #include <algorithm>
@@ -16,6 +15,15 @@ namespace {
 
 void collapse(std::vector<UserId>& users) {
     if (users.size() < 2) {
+        return;
+    }
+    std::vector<std::string_view> sorted;
+    sorted.reserve(users.size());
+    for (const UserId& user : users) {
+        sorted.push_back(user.value());
+    }
+    std::sort(sorted.begin(), sorted.end());
+    if (std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end()) {
         return;
     }
     std::unordered_set<UserId> seen;
@@ -71,19 +79,17 @@ Result<std::shared_ptr<const Submission>> prepare_submission(const MailboxId& se
     }
     collapse(message.recipient_ids);
     PARLEY_CHECK(wire::check_message(message, limits));
-    if (submit.open_recipient_ids.empty()) {
-        submission->open = message.recipient_ids;
-    } else {
+    if (!submit.open_recipient_ids.empty()) {
         collapse(submit.open_recipient_ids);
         PARLEY_CHECK(check_open(submit.open_recipient_ids, message.recipient_ids));
-        submission->open = std::move(submit.open_recipient_ids);
-    }
-    if (submission->open.empty()) {
+    } else if (message.recipient_ids.empty()) {
         return unexpected(make_error(ErrorCode::invalid_argument, "recipient_ids is empty"));
     }
     submission->sender = sender;
     submission->device = device;
     submission->body = std::make_shared<const Bytes>(wire::encode_body(message));
+    submission->open = std::move(submit.open_recipient_ids.empty() ? message.recipient_ids
+                                                                   : submit.open_recipient_ids);
     message.text = {};
     message.headers.clear();
     message.recipient_ids = {};
@@ -92,13 +98,13 @@ Result<std::shared_ptr<const Submission>> prepare_submission(const MailboxId& se
     return std::shared_ptr<const Submission>(std::move(submission));
 }
 
-std::vector<mailbox::Append> incoming_appends(const Submission& submission) {
+std::vector<mailbox::Append> incoming_appends(const Submission& submission, AppendKeys& keys) {
     std::vector<mailbox::Append> appends;
     appends.reserve(submission.open.size());
     for (const UserId& recipient : submission.open) {
         mailbox::Append append;
         append.mailbox = {submission.sender.application, recipient};
-        append.key = incoming_key(submission.sender.user, submission.message.key, recipient);
+        append.key = keys.incoming(submission.sender.user, submission.message.key, recipient);
         append.needs = mailbox::Needs::messaging;
         append.bytes = submission.incoming;
         append.body = submission.body;
@@ -134,7 +140,7 @@ std::optional<mailbox::Append> sent_append(const Submission& submission,
     const std::int64_t newest = *std::max_element(times.begin(), times.end());
     mailbox::Append append;
     append.mailbox = submission.sender;
-    append.key = sent_key(submission.sender.user, submission.message.key, recipients);
+    append.key = AppendKeys().sent(submission.sender.user, submission.message.key, recipients);
     append.needs = mailbox::Needs::user;
     append.bytes = std::make_shared<const Bytes>(
         wire::encode_sent(submission.message, newest, recipients, times, submission.device));

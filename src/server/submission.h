@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "mailbox/store.h"
 #include "parley/result.h"
+#include "server/append_keys.h"
 #include "wire/frames.h"
 
 #include <memory>
@@ -32,7 +33,7 @@ Result<std::shared_ptr<const Submission>> prepare_submission(const MailboxId& se
                                                              const Limits& limits);
 
 // One `incoming` for each open recipient, in their order.
-std::vector<mailbox::Append> incoming_appends(const Submission& submission);
+std::vector<mailbox::Append> incoming_appends(const Submission& submission, AppendKeys& keys);
 
 // The `sent` event for those accepted according to `outcomes` (parallel to `open`); nothing if none
 // is.

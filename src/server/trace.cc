@@ -283,7 +283,7 @@ void Tracer::find_incoming() {
     tracing_.user = addressee().user;
     tracing_.accepted_at = addressee().accepted_at.value_or(WallTime{});
     store_.find({traced_.application, addressee().user},
-                incoming_key(traced_.sender, sighting_.key, addressee().user),
+                AppendKeys().incoming(traced_.sender, sighting_.key, addressee().user),
                 either<std::optional<mailbox::Found>>(&Tracer::on_incoming));
 }
 
@@ -295,8 +295,10 @@ void Tracer::on_incoming(Result<std::optional<mailbox::Found>> found) {
         tracing_.incoming = *found;
         tracing_.accepted_at = (*found)->at;
     }
-    store_.find(sender(), delivered_key(traced_.sender, sighting_.key, addressee().user),
-                either<std::optional<mailbox::Found>>(&Tracer::on_delivered));
+    store_.find(
+        sender(),
+        AppendKeys().delivered(traced_.sender.value(), sighting_.key.value(), addressee().user),
+        either<std::optional<mailbox::Found>>(&Tracer::on_delivered));
 }
 
 void Tracer::on_delivered(Result<std::optional<mailbox::Found>> found) {

@@ -29,9 +29,8 @@ void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {
 }
 
 void Watches::on_wake(const Watch& watch, const mailbox::Wake& wake) {
-    const std::string_view body = wake.event.body ? std::string_view(*wake.event.body) : "";
-    auto rendered = wire::RenderedEvent::make(wake.event.sequence, wake.event.at, *wake.event.bytes,
-                                              body, wire::RenderedEvent::BytesFrom::this_process);
+    auto rendered = wire::RenderedEvent::make(wake.event.sequence, wake.event.at, wake.event.bytes,
+                                              wake.event.body, wire::BytesFrom::this_process);
     if (!rendered) {
         log_.error("event.unreadable", {{"sequence", wake.event.sequence.value()},
                                         {"why", rendered.error().description}});

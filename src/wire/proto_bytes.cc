@@ -1,31 +1,8 @@
 #include "wire/proto_bytes.h"
 
-#include <array>
+#include <algorithm>
 
 namespace parley::wire {
-
-void append_varint(std::string& out, std::uint64_t value) {
-    std::array<char, 10> bytes;
-    std::size_t size = 0;
-    while (value >= 0x80) {
-        bytes[size++] = static_cast<char>(value | 0x80);
-        value >>= 7;
-    }
-    bytes[size++] = static_cast<char>(value);
-    out.append(bytes.data(), size);
-}
-
-void append_number(std::string& out, unsigned field, std::uint64_t value) {
-    if (value != 0) {
-        out.push_back(static_cast<char>(tag(field, WireType::varint)));
-        append_varint(out, value);
-    }
-}
-
-void append_nested_head(std::string& out, unsigned field, std::size_t size) {
-    out.push_back(static_cast<char>(tag(field, WireType::nested)));
-    append_varint(out, size);
-}
 
 void append_nested(std::string& out, unsigned field, std::string_view bytes) {
     append_nested_head(out, field, bytes.size());
@@ -48,11 +25,12 @@ constexpr std::size_t kLengthBytes = 5;  // and of tags
 
 std::optional<std::uint64_t> ProtoReader::varint(std::size_t most_bytes) {
     std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 7 * most_bytes && !rest_.empty(); shift += 7) {
-        const auto byte = static_cast<unsigned char>(rest_.front());
-        rest_.remove_prefix(1);
-        value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+    const std::size_t most = std::min(most_bytes, rest_.size());
+    for (std::size_t i = 0; i < most; ++i) {
+        const auto byte = static_cast<unsigned char>(rest_[i]);
+        value |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
         if (byte < 0x80) {
+            rest_.remove_prefix(i + 1);
             return value;
         }
     }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,15 +39,53 @@ constexpr std::size_t number_size(std::int64_t value) {
     return value == 0 ? 0 : 1 + varint_size(static_cast<std::uint64_t>(value));
 }
 
-void append_varint(std::string& out, std::uint64_t value);
+// Bytes that lie in the object: for what is made for each event, and short.
+template <std::size_t Most>
+class ShortBytes {
+  public:
+    void push_back(char byte) { bytes_[size_++] = byte; }
+    void append(const char* bytes, std::size_t size) {
+        std::memcpy(bytes_.data() + size_, bytes, size);
+        size_ = static_cast<std::uint8_t>(size_ + size);
+    }
+    std::string_view view() const { return {bytes_.data(), size_}; }
+
+  private:
+    static_assert(Most < 256);
+    std::array<char, Most> bytes_;
+    std::uint8_t size_ = 0;
+};
+
+// `out` is a std::string, or ShortBytes that the caller knows to be long enough.
+template <typename Out>
+void append_varint(Out& out, std::uint64_t value) {
+    std::array<char, 10> bytes;
+    std::size_t size = 0;
+    while (value >= 0x80) {
+        bytes[size++] = static_cast<char>(value | 0x80);
+        value >>= 7;
+    }
+    bytes[size++] = static_cast<char>(value);
+    out.append(bytes.data(), size);
+}
 // A field below 16; nothing where the value is 0.
-void append_number(std::string& out, unsigned field, std::uint64_t value);
+template <typename Out>
+void append_number(Out& out, unsigned field, std::uint64_t value) {
+    if (value != 0) {
+        out.push_back(static_cast<char>(tag(field, WireType::varint)));
+        append_varint(out, value);
+    }
+}
+// The tag and length of a field below 16 with `size` bytes, which the caller appends.
+template <typename Out>
+void append_nested_head(Out& out, unsigned field, std::size_t size) {
+    out.push_back(static_cast<char>(tag(field, WireType::nested)));
+    append_varint(out, size);
+}
 // A field below 16, also where it is empty.
 void append_nested(std::string& out, unsigned field, std::string_view bytes);
 // A field below 16; nothing where it is empty.
 void append_text(std::string& out, unsigned field, std::string_view text);
-// The tag and length of a field below 16 with `size` bytes, which the caller appends.
-void append_nested_head(std::string& out, unsigned field, std::size_t size);
 
 // Reads one field after the other of one message; groups, which proto3 does not have, are
 // malformed.

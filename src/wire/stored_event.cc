@@ -96,11 +96,11 @@ void take_facts(std::string_view message, ReceiptFacts& facts) {
             return;
         }
         if (field->number == message_field::kMessageId) {
-            facts.message_id = MessageId(std::string(field->bytes));
+            facts.message_id = field->bytes;
         } else if (field->number == message_field::kSenderId) {
-            facts.sender_id = UserId(std::string(field->bytes));
+            facts.sender_id = field->bytes;
         } else if (field->number == message_field::kKey) {
-            facts.key = ChainKey(std::string(field->bytes));
+            facts.key = field->bytes;
         } else {
             ++missing;
         }
@@ -126,27 +126,6 @@ Result<SentParts> take_sent_apart(std::string_view content) {
         return corrupt("a field of a `sent`");
     }
     return parts;
-}
-
-// What makes an event of a stored one: its size, and its bytes behind sequence and time.
-std::size_t incoming_size(std::string_view head, std::string_view body, WallTime at) {
-    return head.size() + body.size() + number_size(to_ms(at));
-}
-
-void append_incoming(Bytes& out, std::string_view head, std::string_view body, WallTime at) {
-    append_nested_head(out, event_field::kIncoming, incoming_size(head, body, at));
-    out.append(head).append(body);
-    append_number(out, message_field::kAcceptedAtMs, static_cast<std::uint64_t>(to_ms(at)));
-}
-
-std::size_t sent_size(const SentParts& sent, std::string_view body) {
-    return nested_size(sent.message.size() + body.size()) + sent.rest.size();
-}
-
-void append_sent(Bytes& out, const SentParts& sent, std::string_view body) {
-    append_nested_head(out, event_field::kSent, sent_size(sent, body));
-    append_nested_head(out, sent_field::kMessage, sent.message.size() + body.size());
-    out.append(sent.message).append(body).append(sent.rest);
 }
 
 }  // namespace
@@ -219,25 +198,25 @@ Bytes encode_sent(const Message& message, std::int64_t accepted_at_ms,
 }
 
 Bytes encode_delivered(const Delivered& delivered) {
-    return encode_delivered(delivered.message_id, delivered.recipient_id, delivered.key,
-                            delivered.accepted_at_ms);
+    return encode_delivered(delivered.message_id.value(), delivered.recipient_id,
+                            delivered.key.value(), delivered.accepted_at_ms);
 }
 
-Bytes encode_delivered(const MessageId& message, const UserId& recipient, const ChainKey& key,
+Bytes encode_delivered(std::string_view message_id, const UserId& recipient, std::string_view key,
                        std::int64_t accepted_at_ms) {
-    const std::size_t size = text_size(message.value()) + text_size(recipient.value()) +
-                             text_size(key.value()) + number_size(accepted_at_ms);
+    const std::size_t size = text_size(message_id) + text_size(recipient.value()) + text_size(key) +
+                             number_size(accepted_at_ms);
     Bytes out;
     out.reserve(nested_size(size));
     append_nested_head(out, event_field::kDelivered, size);
-    append_text(out, delivered_field::kMessageId, message.value());
+    append_text(out, delivered_field::kMessageId, message_id);
     append_text(out, delivered_field::kRecipientId, recipient.value());
-    append_text(out, delivered_field::kKey, key.value());
+    append_text(out, delivered_field::kKey, key);
     append_number(out, delivered_field::kAcceptedAtMs, static_cast<std::uint64_t>(accepted_at_ms));
     return out;
 }
 
-Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored) {
+Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored, BytesFrom from) {
     auto parts = take_apart(stored);
     if (!parts) {
         return unexpected(std::move(parts).error());
@@ -245,12 +224,12 @@ Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored) {
     if (parts->kind != event_field::kIncoming) {
         return std::optional<ReceiptFacts>();
     }
-    if (!check_fields(parts->content)) {
+    if (from == BytesFrom::store && !check_fields(parts->content)) {
         return corrupt("a field of an `incoming`");
     }
     ReceiptFacts facts;
     take_facts(parts->content, facts);
-    return std::optional(std::move(facts));
+    return std::optional(facts);
 }
 
 Result<Event> decode_stored(std::string_view stored) {
@@ -296,71 +275,92 @@ std::string_view kind_name(const Event& event) {
 
 Result<std::shared_ptr<RenderedEvent>> RenderedEvent::make(Sequence sequence, WallTime at,
                                                            std::string_view stored,
-                                                           std::string_view body, BytesFrom from) {
-    auto parts = take_apart(stored);
+                                                           std::string_view body) {
+    return make(sequence, at, std::make_shared<const Bytes>(stored),
+                body.empty() ? nullptr : std::make_shared<const Bytes>(body));
+}
+
+Result<std::shared_ptr<RenderedEvent>> RenderedEvent::make(Sequence sequence, WallTime at,
+                                                           SharedBytes stored, SharedBytes body,
+                                                           BytesFrom from) {
+    auto parts = take_apart(*stored);
     if (!parts) {
         return unexpected(std::move(parts).error());
     }
+    const std::string_view of_body = body ? std::string_view(*body) : "";
     const bool checked = from == BytesFrom::store;
-    if (checked && !check_fields(body)) {
+    if (checked && !check_fields(of_body)) {
         return corrupt("a field of its body");
     }
-    const bool is_incoming = parts->kind == event_field::kIncoming;
-    SentParts sent;
-    std::size_t size = stored.size();  // `delivered`, or a kind of a later version
-    if (is_incoming) {
+    auto rendered = std::make_shared<RenderedEvent>();
+    const auto begin = [&](std::size_t size) {
+        Head& head = rendered->head_;
+        append_nested_head(head, kEventsEvents,
+                           number_size(static_cast<std::int64_t>(sequence.value())) +
+                               number_size(to_ms(at)) + size);
+        append_number(head, event_field::kSequence, sequence.value());
+        append_number(head, event_field::kAtMs, static_cast<std::uint64_t>(to_ms(at)));
+    };
+    if (parts->kind == event_field::kIncoming) {
         if (checked && !check_fields(parts->content)) {
             return corrupt("a field of an `incoming`");
         }
-        size = nested_size(incoming_size(parts->content, body, at));
+        const std::size_t size = parts->content.size() + of_body.size() + number_size(to_ms(at));
+        begin(nested_size(size));
+        append_nested_head(rendered->head_, event_field::kIncoming, size);
+        append_number(rendered->tail_, message_field::kAcceptedAtMs,
+                      static_cast<std::uint64_t>(to_ms(at)));
+        rendered->before_ = parts->content;
+        rendered->body_ = std::move(body);
+        rendered->is_incoming_ = true;
     } else if (parts->kind == event_field::kSent) {
-        auto taken = take_sent_apart(parts->content);
-        if (!taken) {
-            return unexpected(std::move(taken).error());
+        const auto sent = take_sent_apart(parts->content);
+        if (!sent) {
+            return unexpected(sent.error());
         }
-        sent = *taken;
-        size = nested_size(sent_size(sent, body));
+        const std::size_t message = sent->message.size() + of_body.size();
+        const std::size_t size = nested_size(message) + sent->rest.size();
+        begin(nested_size(size));
+        append_nested_head(rendered->head_, event_field::kSent, size);
+        append_nested_head(rendered->head_, sent_field::kMessage, message);
+        rendered->before_ = sent->message;
+        rendered->body_ = std::move(body);
+        rendered->after_ = sent->rest;
+    } else {  // `delivered`, or a kind of a later version
+        begin(stored->size());
+        rendered->before_ = *stored;
     }
-    size += number_size(static_cast<std::int64_t>(sequence.value())) + number_size(to_ms(at));
-    auto rendered = std::make_shared<RenderedEvent>();
     rendered->sequence_ = sequence;
-    rendered->is_incoming_ = is_incoming;
-    Bytes& out = rendered->proto_;
-    out.reserve(nested_size(size));
-    append_nested_head(out, kEventsEvents, size);
-    append_number(out, event_field::kSequence, sequence.value());
-    append_number(out, event_field::kAtMs, static_cast<std::uint64_t>(to_ms(at)));
-    if (is_incoming) {
-        append_incoming(out, parts->content, body, at);
-    } else if (parts->kind == event_field::kSent) {
-        append_sent(out, sent, body);
-    } else {
-        out.append(stored);
-    }
+    rendered->stored_ = std::move(stored);
     return rendered;
 }
 
-std::optional<ReceiptFacts> RenderedEvent::receipt() const {
-    if (!is_incoming_) {
-        return std::nullopt;
+std::size_t RenderedEvent::size(Encoding encoding) {
+    if (encoding == Encoding::json) {
+        return json().size();
     }
-    ProtoReader frame(proto_);
-    ProtoReader event(frame.next().value_or(ProtoReader::Field()).bytes);
-    std::optional<ReceiptFacts> facts(std::in_place);
-    while (const auto field = event.next()) {
-        if (field->number == event_field::kIncoming) {
-            take_facts(field->bytes, *facts);
-        }
-    }
-    return facts;
+    return head_.view().size() + before_.size() + body().size() + after_.size() +
+           tail_.view().size();
 }
 
-const Bytes& RenderedEvent::bytes(Encoding encoding) {
-    if (encoding == Encoding::proto) {
-        return proto_;
+void RenderedEvent::append_to(FrameSink& sink, Encoding encoding) {
+    if (encoding == Encoding::json) {
+        return sink.append(as_bytes(json()));
     }
-    if (json_.empty()) {
-        ProtoReader reader(proto_);
+    for (const std::string_view piece : {head_.view(), before_, body(), after_, tail_.view()}) {
+        if (!piece.empty()) {
+            sink.append(as_bytes(piece));
+        }
+    }
+}
+
+const Bytes& RenderedEvent::json() {
+    if (json_ == nullptr) {
+        Bytes proto;
+        proto.reserve(size(Encoding::proto));
+        proto.append(head_.view()).append(before_).append(body()).append(after_);
+        proto.append(tail_.view());
+        ProtoReader reader(proto);
         const auto field = reader.next();
         PARLEY_ASSERT(field);
         v1::Event generated;
@@ -371,18 +371,19 @@ const Bytes& RenderedEvent::bytes(Encoding encoding) {
         if (generated.ParseFromArray(field->bytes.data(), static_cast<int>(field->bytes.size()))) {
             event = from_generated(std::move(generated));
         }
-        append_json(json_, event);
+        json_ = std::make_unique<Bytes>();
+        append_json(*json_, event);
     }
-    return json_;
+    return *json_;
 }
 
 void EventsFrame::add(std::shared_ptr<RenderedEvent> event) {
-    bytes_ += event->bytes(encoding_).size();
+    bytes_ += event->size(encoding_);
     events_.push_back(std::move(event));
 }
 
 std::size_t EventsFrame::size_with(RenderedEvent& event) const {
-    const std::size_t bytes = bytes_ + event.bytes(encoding_).size();
+    const std::size_t bytes = bytes_ + event.size(encoding_);
     if (encoding_ == Encoding::json) {
         return kJsonHead.size() + bytes + events_.size() + kJsonMiddle.size() + kSequenceDigits +
                kJsonTail.size();
@@ -412,7 +413,7 @@ void EventsFrame::write(Sequence through, FrameSink& sink) {
             sink.append(as_bytes(","));
         }
         first = false;
-        sink.append(as_bytes(event->bytes(encoding_)));
+        event->append_to(sink, encoding_);
     }
     sink.append(as_bytes(tail));
     sink.end();

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/frame_sink.h"
 #include "wire/frames.h"
+#include "wire/proto_bytes.h"
 
 #include <memory>
 #include <optional>
@@ -25,20 +26,25 @@ Bytes encode_incoming(const Message& message);
 Bytes encode_sent(const Sent& sent);
 Bytes encode_delivered(const Delivered& delivered);
 // The same, of parts that are at hand; `message` as it was submitted.
-Bytes encode_delivered(const MessageId& message, const UserId& recipient, const ChainKey& key,
+Bytes encode_delivered(std::string_view message_id, const UserId& recipient, std::string_view key,
                        std::int64_t accepted_at_ms);
 Bytes encode_sent(const Message& message, std::int64_t accepted_at_ms,
                   std::span<const UserId> recipients,
                   std::span<const std::int64_t> recipient_accepted_at_ms, const DeviceId& origin);
 
-// What Receipts must know of a stored event.
+// What is known of stored bytes: read back from a store, they may be anything and are checked; what
+// this process has encoded or checked itself is well-formed.
+enum class BytesFrom { store, this_process };
+
+// What Receipts must know of a stored event, whose bytes these point into.
 struct ReceiptFacts {
-    UserId sender_id;
-    MessageId message_id;
-    ChainKey key;
+    std::string_view sender_id;
+    std::string_view message_id;
+    std::string_view key;
 };
 // Of an `incoming` event; nothing for other kinds. An error: the bytes are not an event's.
-Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored);
+Result<std::optional<ReceiptFacts>> receipt_facts(std::string_view stored,
+                                                  BytesFrom from = BytesFrom::store);
 
 // A stored event without sequence, time and body: ids, recipients and times of acceptance, for
 // those who look for a message and do not read it. A kind of a later version is an UnknownEvent. An
@@ -53,30 +59,46 @@ std::string_view kind_name(const Event& event);
 
 enum class Encoding { proto, json };
 
-// An event as it goes out, made once per encoding and shared by the sessions of a loop.
+// An event as it goes out, shared by the sessions of a loop. Holds on to the stored bytes and the
+// body, which the events of all recipients of a message share, and adds what is its own.
 class RenderedEvent {
   public:
-    // What is known of the bytes: read back from a store, they may be anything and are checked;
-    // what this process has encoded itself is well-formed.
-    enum class BytesFrom { store, this_process };
-    // `body` is empty for kinds that have none. Errors: the bytes are not an event's (a corrupt
+    // `body` is null for kinds that have none. Errors: the bytes are not an event's (a corrupt
     // store).
     static Result<std::shared_ptr<RenderedEvent>> make(Sequence sequence, WallTime at,
-                                                       std::string_view stored,
-                                                       std::string_view body,
+                                                       SharedBytes stored, SharedBytes body,
                                                        BytesFrom from = BytesFrom::store);
+    // The same with copies.
+    static Result<std::shared_ptr<RenderedEvent>> make(Sequence sequence, WallTime at,
+                                                       std::string_view stored,
+                                                       std::string_view body);
 
     Sequence sequence() const { return sequence_; }
+    const SharedBytes& stored() const { return stored_; }
+    bool is_incoming() const { return is_incoming_; }
     // The event's part of an Events frame, ready to be concatenated; JSON is made at the first
     // call. One thread.
-    const Bytes& bytes(Encoding encoding);
-    // Of `incoming` events; read from bytes() anew by each call.
-    std::optional<ReceiptFacts> receipt() const;
+    std::size_t size(Encoding encoding);
+    void append_to(FrameSink& sink, Encoding encoding);
 
   private:
+    // Tag, length, sequence, time and the heads of what follows: of a `sent` at most 43 bytes.
+    using Head = ShortBytes<48>;
+    using Tail = ShortBytes<12>;
+
+    std::string_view body() const { return body_ ? std::string_view(*body_) : ""; }
+    const Bytes& json();
+
     Sequence sequence_;
-    Bytes proto_;
-    Bytes json_;
+    SharedBytes stored_;
+    SharedBytes body_;
+    std::unique_ptr<Bytes> json_;
+    // In this order they are the event: head_, before_ (of stored_), the body, after_ (of stored_),
+    // tail_.
+    std::string_view before_;
+    std::string_view after_;
+    Head head_;
+    Tail tail_;
     bool is_incoming_ = false;
 };
 
