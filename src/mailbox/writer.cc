@@ -167,7 +167,7 @@ void Writer::start_batch() {
         if (*alive) {
             count(flight, outcome);
             finish_batch(std::move(flight), outcome);
-            advance();
+            schedule();
         }
     });
 }

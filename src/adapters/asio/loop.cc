@@ -16,7 +16,7 @@ namespace parley::asio {
 namespace {
 
 // Ready sockets served in one turn, so that what the turn produced is sent soon.
-constexpr int kSocketsPerTurn = 256;
+constexpr int kSocketsPerTurn = 64;
 
 // Counts while the machine sleeps, unlike CLOCK_MONOTONIC.
 constexpr clockid_t kClock = CLOCK_BOOTTIME;
