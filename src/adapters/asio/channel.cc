@@ -38,12 +38,12 @@ class AsioChannel final : public io::Channel {
 
 }  // namespace
 
-std::unique_ptr<io::Channel> make_channel(AsioLoop& loop, Socket socket,
+std::unique_ptr<io::Channel> make_channel(AsioLoop& loop, Stream stream,
                                           std::shared_ptr<const ChannelOptions> options,
                                           std::string peer_address, std::string received,
                                           ConnectionSlot slot) {
     return std::make_unique<AsioChannel>(std::make_shared<Connection>(
-        loop, std::move(socket), std::move(options), std::move(peer_address), std::move(received),
+        loop, std::move(stream), std::move(options), std::move(peer_address), std::move(received),
         std::move(slot)));
 }
 

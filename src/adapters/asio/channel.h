@@ -15,7 +15,7 @@
 
 namespace parley::asio {
 
-class Socket;
+class Stream;
 
 // What the channels of one listener, or of one dial, have in common.
 struct ChannelOptions {
@@ -42,7 +42,7 @@ inline constexpr std::size_t kWriteHighWater = 256 * 1024;
 
 // A channel on a socket whose upgrade is done. `received` is what came behind it already. `slot` is
 // kept until the connection is gone.
-std::unique_ptr<io::Channel> make_channel(AsioLoop& loop, Socket socket,
+std::unique_ptr<io::Channel> make_channel(AsioLoop& loop, Stream stream,
                                           std::shared_ptr<const ChannelOptions> options,
                                           std::string peer_address, std::string received,
                                           ConnectionSlot slot);

@@ -67,7 +67,7 @@ void ConnectRace::on_ready(std::size_t index) {
     Socket& socket = *lanes_[index].socket;
     int error = 0;
     socklen_t size = sizeof(error);
-    ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+    ::getsockopt(socket.stream().descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
         lanes_[index].socket.reset();
         on_failed(index, error);

@@ -1,5 +1,6 @@
 #include "adapters/asio/connection.h"
 
+#include "adapters/asio/core.h"
 #include "base/assert.h"
 
 #include <cstring>
@@ -19,11 +20,11 @@ constexpr int kReadsPerTurn = 4;
 
 }  // namespace
 
-Connection::Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const ChannelOptions> options,
+Connection::Connection(AsioLoop& loop, Stream stream, std::shared_ptr<const ChannelOptions> options,
                        std::string peer_address, std::string received, ConnectionSlot slot)
     : loop_(loop),
       options_(std::move(options)),
-      socket_(std::move(socket)),
+      stream_(std::move(stream)),
       decoder_(options_->stranger_decoding),
       peer_address_(std::move(peer_address)),
       slot_(std::move(slot)),
@@ -32,8 +33,12 @@ Connection::Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const Chan
 void Connection::start(io::ChannelObserver& observer) {
     PARLEY_ASSERT(observer_ == nullptr);
     observer_ = &observer;
-    // What came behind the upgrade, or lies in the TLS layer, does not make the socket readable.
-    loop_.post([self = shared_from_this()] { self->resume_reading(); });
+    loop_.core().ready_set->add(stream_.descriptor(), *this);
+    // What came behind the upgrade, or lies in the TLS layer, does not make the socket ready.
+    readable_ = stream_.is_tls();
+    if (readable_ || held_) {
+        loop_.post([self = shared_from_this()] { self->resume_reading(); });
+    }
 }
 
 void Connection::authenticated() {
@@ -62,10 +67,30 @@ void Connection::pause_reading(bool paused) {
         return;
     }
     paused_ = paused;
-    if (paused) {
-        wait_broken();
-    } else {
+    if (!paused) {
         loop_.post([self = shared_from_this()] { self->resume_reading(); });
+    }
+}
+
+void Connection::on_ready(Readiness readiness) {
+    const auto self = shared_from_this();
+    readable_ = readable_ || readiness.read;
+    peer_ended_ = peer_ended_ || readiness.ended;
+    // While nothing is read, a connection that broke shows in this way only.
+    if (readiness.broken && paused_ && phase_ == Phase::open) {
+        return lost("connection lost");
+    }
+    if (readiness.write) {
+        readable_ = std::exchange(read_wants_write_, false) || readable_;
+        if (std::exchange(write_waits_, false)) {
+            flush();
+        }
+    }
+    if (readiness.read && std::exchange(write_wants_read_, false)) {
+        flush();
+    }
+    if (readable_ && wants_to_read()) {
+        read_some();
     }
 }
 
@@ -74,79 +99,30 @@ void Connection::resume_reading() {
         const std::unique_ptr<Bytes> bytes = std::exchange(held_, nullptr);
         take_bytes(std::as_writable_bytes(std::span(*bytes)));
     }
-    if (!wants_to_read()) {
-        return;
-    }
-    if (socket_.is_tls()) {
+    if (readable_ && wants_to_read()) {
         read_some();
-    } else {
-        wait_readable();
-    }
-}
-
-void Connection::wait_readable() {
-    if (std::exchange(read_waits_, true)) {
-        return;
-    }
-    socket_.wait_readable([self = shared_from_this()](boost::system::error_code error) {
-        self->read_waits_ = false;
-        if (!error) {
-            self->on_readable();
-        }
-    });
-}
-
-// While nothing is read, a connection that broke shows in this way only, unless a wait for bytes is
-// left from before: that one ends too when it breaks.
-void Connection::wait_broken() {
-    if (read_waits_ || std::exchange(broken_waits_, true)) {
-        return;
-    }
-    socket_.wait_broken([self = shared_from_this()](boost::system::error_code error) {
-        self->broken_waits_ = false;
-        if (!error && self->paused_ && self->phase_ != Phase::ended && self->socket_.is_broken()) {
-            self->lost("connection lost");
-        }
-    });
-}
-
-void Connection::look_for_break() {
-    if (socket_.is_broken()) {
-        lost("connection lost");
-    } else {
-        wait_broken();
-    }
-}
-
-void Connection::on_readable() {
-    if (write_wants_read_) {
-        write_wants_read_ = false;
-        flush();
-    }
-    if (wants_to_read()) {
-        read_some();
-    } else if (paused_ && phase_ == Phase::open) {
-        look_for_break();
     }
 }
 
 void Connection::read_some() {
     for (int reads = 0; reads < kReadsPerTurn; ++reads) {
         const std::span<std::byte> scratch = loop_.core().read_scratch();
-        IoResult result = socket_.read(scratch);
+        IoResult result = stream_.read(scratch);
         switch (result.state) {
             case State::done:
                 loop_.core().traffic.bytes_received.add(static_cast<std::int64_t>(result.bytes));
-                if (!take_bytes(scratch.first(result.bytes))) {
+                // A short read has emptied the socket, and what comes later is told.
+                readable_ = stream_.is_tls() || peer_ended_ || result.bytes == scratch.size();
+                if (!take_bytes(scratch.first(result.bytes)) || !readable_) {
                     return;
                 }
                 break;
             case State::want_read:
-                wait_readable();
+                readable_ = false;
                 return;
             case State::want_write:
+                readable_ = false;
                 read_wants_write_ = true;
-                wait_writable();
                 return;
             case State::ended:
                 lost("closed by the peer without a close frame");
@@ -155,18 +131,9 @@ void Connection::read_some() {
                 lost(std::move(result.what));
                 return;
         }
-        // A short read has emptied the socket; the wait shows what comes later.
-        if (!socket_.is_tls() && result.bytes < scratch.size()) {
-            wait_readable();
-            return;
-        }
     }
-    if (socket_.is_tls()) {
-        // What lies in the TLS layer does not make the socket readable.
-        loop_.post([self = shared_from_this()] { self->resume_reading(); });
-    } else {
-        wait_readable();
-    }
+    // The rest in a later turn.
+    loop_.post([self = shared_from_this()] { self->resume_reading(); });
 }
 
 // False if nothing more may be read now.
@@ -320,7 +287,7 @@ void Connection::write_control(Opcode opcode, BytesView payload) {
 }
 
 void Connection::schedule_flush() {
-    // While the socket takes nothing, its wait flushes.
+    // While the socket takes nothing, on_ready() flushes.
     if (flush_scheduled_ || write_waits_ || write_wants_read_) {
         return;
     }
@@ -350,18 +317,17 @@ void Connection::flush() {
 bool Connection::write_queued() {
     while (queued_bytes() > 0) {
         const BytesView left = as_bytes(out_).subspan(out_start_);
-        IoResult result = socket_.write(left);
+        IoResult result = stream_.write(left);
         switch (result.state) {
             case State::done:
                 loop_.core().traffic.bytes_sent.add(static_cast<std::int64_t>(result.bytes));
                 out_start_ += result.bytes;
                 break;
             case State::want_write:
-                wait_writable();
+                write_waits_ = true;
                 return true;
             case State::want_read:
                 write_wants_read_ = true;
-                wait_readable();
                 return true;
             case State::ended:
             case State::failed:
@@ -397,24 +363,8 @@ void Connection::on_drained() {
     if (phase_ == Phase::answering) {
         finish();
     } else if (phase_ == Phase::discarding && !std::exchange(shut_down_, true)) {
-        socket_.shut_down_writing();
+        stream_.shut_down_writing();
     }
-}
-
-void Connection::wait_writable() {
-    if (std::exchange(write_waits_, true)) {
-        return;
-    }
-    socket_.wait_writable([self = shared_from_this()](boost::system::error_code error) {
-        self->write_waits_ = false;
-        if (error) {
-            return;
-        }
-        self->flush();
-        if (std::exchange(self->read_wants_write_, false) && self->wants_to_read()) {
-            self->read_some();
-        }
-    });
 }
 
 // ---- ending
@@ -468,7 +418,7 @@ void Connection::finish() {
     }
     const auto self = shared_from_this();
     if (phase_ == Phase::answering) {
-        socket_.shut_down_writing();
+        stream_.shut_down_writing();
     }
     release();
     if (observer_ != nullptr) {
@@ -488,7 +438,8 @@ void Connection::release() {
     if (ending_) {
         ending_->limit.reset();
     }
-    socket_.close();
+    loop_.core().ready_set->remove(stream_.descriptor(), *this);
+    stream_.close();
     held_.reset();
     owed_pong_.reset();
     out_start_ = 0;

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "adapters/asio/channel.h"
-#include "adapters/asio/socket.h"
+#include "adapters/asio/ready_set.h"
+#include "adapters/asio/stream.h"
 #include "wire/websocket/decoder.h"
 
 #include <cstdint>
@@ -12,18 +13,18 @@
 
 namespace parley::asio {
 
-// What stands behind a channel: one WebSocket connection. Kept alive by its channel and by the
-// handlers that wait for its socket. Every call to the observer is made from a handler, a timer, a
-// posted task or the end of a turn, never from a call of the channel.
+// What stands behind a channel: one WebSocket connection. Kept alive by its channel, which drops it
+// when it goes, and by tasks. Every call to the observer is made from on_ready(), a timer, a posted
+// task or the end of a turn, never from a call of the channel.
 //
 // Its end has these steps, in this order, each bounded by the close timeout:
 //   a close frame of ours is queued (close(), the answer to the peer's, or after a violation)
 //   everything queued is written
 //   the peer's close frame comes (or, after a violation, the end of its stream)
 //   the socket is closed and the observer hears on_end
-class Connection final : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>, private ReadyObserver {
   public:
-    Connection(AsioLoop& loop, Socket socket, std::shared_ptr<const ChannelOptions> options,
+    Connection(AsioLoop& loop, Stream stream, std::shared_ptr<const ChannelOptions> options,
                std::string peer_address, std::string received, ConnectionSlot slot);
 
     void start(io::ChannelObserver& observer);
@@ -57,12 +58,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     };
 
     // ---- reading
+    void on_ready(Readiness readiness) override;
     bool wants_to_read() const;
     void resume_reading();
-    void wait_readable();
-    void wait_broken();
-    void look_for_break();
-    void on_readable();
     void read_some();
     bool take_bytes(std::span<std::byte> bytes);
     void deliver(std::span<std::byte> bytes);
@@ -83,7 +81,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     void compact();
     void make_room();
     void on_drained();
-    void wait_writable();
 
     // ---- ending
     void begin_closing(Phase phase);
@@ -95,7 +92,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
     AsioLoop& loop_;
     std::shared_ptr<const ChannelOptions> options_;
-    Socket socket_;
+    Stream stream_;
     websocket::Decoder decoder_;
     io::ChannelObserver* observer_ = nullptr;
     std::string peer_address_;
@@ -103,9 +100,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
     Phase phase_ = Phase::open;
     bool paused_ = false;
-    bool read_waits_ = false;    // a wait for readability is pending
-    bool write_waits_ = false;   // a wait for writability is pending
-    bool broken_waits_ = false;  // a wait for the connection to break is pending
+    bool readable_ = false;     // it was not read until it was empty
+    bool peer_ended_ = false;   // nothing more is told after what lies there
+    bool write_waits_ = false;  // until there is room again
     bool flush_scheduled_ = false;
     bool read_wants_write_ = false;  // TLS
     bool write_wants_read_ = false;  // TLS

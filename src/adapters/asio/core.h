@@ -2,6 +2,7 @@
 
 #include "adapters/asio/entropy.h"
 #include "adapters/asio/loop.h"
+#include "adapters/asio/ready_set.h"
 #include "adapters/asio/timers.h"
 #include "adapters/asio/tls.h"
 #include "adapters/asio/traffic.h"
@@ -99,6 +100,7 @@ struct AsioLoop::Core {
 
     std::unique_ptr<net::io_context> context = std::make_unique<net::io_context>(1);
     std::optional<Descriptor> timer_descriptor;
+    std::optional<ReadySet> ready_set;
     std::optional<Instant> timer_armed_for;
 };
 

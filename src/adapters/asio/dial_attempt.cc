@@ -106,14 +106,14 @@ void DialAttempt::on_connected(Result<ConnectRace::Winner> winner) {
         return;
     }
     step_ = Step::tls;
-    socket_->start_tls(Tls::client(context_, socket_->native_handle(), url_.host));
+    socket_->stream().start_tls(Tls::client(context_, socket_->stream().descriptor(), url_.host));
     step_tls();
 }
 
 // ---- TLS
 
 void DialAttempt::step_tls() {
-    const IoResult result = socket_->handshake();
+    const IoResult result = socket_->stream().handshake();
     switch (result.state) {
         case State::done:
             begin_upgrade();
@@ -148,7 +148,7 @@ void DialAttempt::begin_upgrade() {
 
 void DialAttempt::step_sending() {
     while (sent_ < out_.size()) {
-        const IoResult result = socket_->write(as_bytes(out_).subspan(sent_));
+        const IoResult result = socket_->stream().write(as_bytes(out_).subspan(sent_));
         if (result.state == State::done) {
             sent_ += result.bytes;
         } else if (result.state == State::want_write) {
@@ -167,7 +167,7 @@ void DialAttempt::step_sending() {
 
 void DialAttempt::step_receiving() {
     const std::span<std::byte> scratch = loop_.core().read_scratch();
-    const IoResult result = socket_->read(scratch);
+    const IoResult result = socket_->stream().read(scratch);
     switch (result.state) {
         case State::done:
             answer_.append(as_text(scratch.first(result.bytes)));
@@ -276,7 +276,7 @@ void DialAttempt::succeed(std::size_t head_bytes) {
     auto options = std::make_shared<ChannelOptions>(websocket::Role::client, target_.subprotocol,
                                                     target_.subprotocol.ends_with("json"),
                                                     target_.message_bytes);
-    finish(make_channel(loop_, std::move(*socket_), std::move(options), peer_address_,
+    finish(make_channel(loop_, socket_->release(), std::move(options), peer_address_,
                         answer_.substr(head_bytes), ConnectionSlot()));
 }
 

@@ -71,6 +71,7 @@ websocket::MaskKey MaskKeys::next() {
 
 AsioLoop::Core::Core() : scratch(std::make_unique_for_overwrite<std::byte[]>(kReadScratchBytes)) {
     timer_descriptor.emplace(*context, make_timer_descriptor());
+    ready_set.emplace(*context);
     wait_for_timer();
 }
 
@@ -92,6 +93,7 @@ void AsioLoop::Core::shut_down() {
     }
     shut = true;
     timer_descriptor.reset();
+    ready_set.reset();
     context.reset();
     turn_ends.clear();
     timers.clear();
@@ -138,6 +140,7 @@ void AsioLoop::Core::turn(Wait wait) {
     std::vector<Task> posted;
     posted.swap(own_posts);
     arm_timer();
+    ready_set->arm();
     // Ends that wait already were given before the loop ran.
     const bool block = wait == Wait::yes && posted.empty() && turn_ends.empty() &&
                        !has_foreign_posts.load(std::memory_order_acquire) &&

@@ -185,7 +185,7 @@ void Reception::turn_away(Refusal refusal, std::string_view what) {
 // Only the header is taken out of the socket: what follows is TLS, or HTTP.
 void Reception::step_proxy() {
     const std::span<std::byte> scratch = handlers_.loop->core().read_scratch();
-    IoResult result = socket_.peek(scratch);
+    IoResult result = socket_.stream().peek(scratch);
     if (result.state == State::want_read) {
         socket_.wait_readable(resume(&Reception::step_proxy));
         return;
@@ -195,7 +195,7 @@ void Reception::step_proxy() {
         return;
     }
     const std::size_t used = proxy_header_->feed(scratch.first(result.bytes));
-    result = socket_.read(scratch.first(used));
+    result = socket_.stream().read(scratch.first(used));
     if (result.state != State::done || result.bytes != used) {
         over();
         return;
@@ -229,7 +229,7 @@ void Reception::step_proxy() {
 // The first bytes are there. Until now the connection has cost no TLS.
 void Reception::step_beginning() {
     std::byte first[ProxyHeader::kRecognizable];
-    const IoResult result = socket_.peek(first);
+    const IoResult result = socket_.stream().peek(first);
     if (result.state == State::want_read) {
         socket_.wait_readable(resume(&Reception::step_beginning));
         return;
@@ -242,7 +242,8 @@ void Reception::step_beginning() {
     }
     if (listener_->options.tls) {
         step_ = Step::tls;
-        socket_.start_tls(Tls::server(listener_->options.tls->context(), socket_.native_handle()));
+        socket_.stream().start_tls(
+            Tls::server(listener_->options.tls->context(), socket_.stream().descriptor()));
         step_tls();
     } else {
         step_ = Step::reading;
@@ -251,11 +252,11 @@ void Reception::step_beginning() {
 }
 
 void Reception::step_tls() {
-    const IoResult result = socket_.handshake();
+    const IoResult result = socket_.stream().handshake();
     switch (result.state) {
         case State::done:
             traffic().tls_handshakes.add();
-            socket_.share_pipe(handlers_.loop->core().tls_pipe);
+            socket_.stream().share_pipe(handlers_.loop->core().tls_pipe);
             step_ = Step::reading;
             step_reading();
             return;
@@ -272,7 +273,7 @@ void Reception::step_tls() {
                                  {{"reason", result.what.empty() ? "it ended" : result.what},
                                   {"address", to_text(peer_)}});
             // The alert that says why is out already; it must not be lost to a reset.
-            socket_.stop_tls();
+            socket_.stream().stop_tls();
             if (result.what == kPlainHttp) {
                 refuse(400, "this port speaks TLS: use wss:// (or https://)");
             } else {
@@ -284,7 +285,7 @@ void Reception::step_tls() {
 
 void Reception::step_reading() {
     const std::span<std::byte> scratch = handlers_.loop->core().read_scratch();
-    const IoResult result = socket_.read(scratch);
+    const IoResult result = socket_.stream().read(scratch);
     switch (result.state) {
         case State::done:
             break;
@@ -308,7 +309,7 @@ void Reception::step_reading() {
             return;
         case HttpRequestReader::State::incomplete:
             // In a turn of its own: a long body must not keep this one from ending.
-            if (socket_.is_tls()) {
+            if (socket_.stream().is_tls()) {
                 handlers_.loop->post([self = shared_from_this()] {
                     if (self->step_ == Step::reading) {
                         self->step_reading();
@@ -404,7 +405,7 @@ void Reception::answer(const HttpAnswer& answer) {
 
 void Reception::step_writing() {
     while (sent_ < out_.size()) {
-        const IoResult result = socket_.write(as_bytes(out_).subspan(sent_));
+        const IoResult result = socket_.stream().write(as_bytes(out_).subspan(sent_));
         switch (result.state) {
             case State::done:
                 sent_ += result.bytes;
@@ -437,7 +438,7 @@ void Reception::linger() {
     AsioLoop& loop = *handlers_.loop;
     step_ = Step::lingering;
     limit_ = loop.call_at(loop.now() + kLinger, [self = shared_from_this()] { self->over(); });
-    socket_.shut_down_writing();
+    socket_.stream().shut_down_writing();
     socket_.wait_readable(resume(&Reception::step_lingering));
 }
 
@@ -451,14 +452,14 @@ void Reception::become_channel() {
     step_ = Step::over;
     limit_.reset();
     leave_place();
-    handlers_.channels->on_channel(make_channel(*handlers_.loop, std::move(socket_), upgraded_to_,
+    handlers_.channels->on_channel(make_channel(*handlers_.loop, socket_.release(), upgraded_to_,
                                                 peer_ ? peer_->to_text() : "local",
                                                 request_.take_rest(), std::move(slot_)));
 }
 
 void Reception::step_lingering() {
     const std::span<std::byte> scratch = handlers_.loop->core().read_scratch();
-    const IoResult result = socket_.read(scratch);
+    const IoResult result = socket_.stream().read(scratch);
     lingered_ += result.bytes;
     const bool goes_on = result.state == State::done || result.state == State::want_read;
     if (!goes_on || lingered_ > kLingerBytes) {

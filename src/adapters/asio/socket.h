@@ -1,64 +1,61 @@
 #pragma once
 
 #include "adapters/asio/core.h"
-#include "adapters/asio/io_result.h"
-#include "adapters/asio/tls.h"
-#include "adapters/asio/unique_fd.h"
+#include "adapters/asio/stream.h"
 
-#include <span>
-#include <string>
 #include <utility>
 
 namespace parley::asio {
 
-// A connected stream socket on a loop, plain or TLS: non-blocking reads and writes, and waits for
-// readiness, which hold no buffer. For the .cc files of this folder.
+// A stream on a loop with waits for readiness, one handler each: for what comes before a channel
+// stands. For the .cc files of this folder.
 class Socket {
   public:
-    // The descriptor is made non-blocking.
-    Socket(AsioLoop& loop, UniqueFd descriptor);
+    Socket(AsioLoop& loop, UniqueFd descriptor)
+        : stream_(std::move(descriptor)), waits_(*loop.core().context, stream_.descriptor()) {}
+    Socket(Socket&&) = default;
+    Socket& operator=(Socket&& other) noexcept {
+        if (this != &other) {
+            close();
+            stream_ = std::move(other.stream_);
+            waits_ = std::move(other.waits_);
+        }
+        return *this;
+    }
+    ~Socket() { close(); }
 
-    void start_tls(Tls tls) { tls_ = std::move(tls); }
-    void share_pipe(const TlsPipe& pipe) { tls_.share(pipe); }
-    // From now on the bare bytes.
-    void stop_tls() { tls_ = Tls(); }
-    bool is_tls() const { return static_cast<bool>(tls_); }
-    bool is_open() const { return descriptor_.is_open(); }
-    int native_handle() { return descriptor_.native_handle(); }
-
-    IoResult handshake() { return tls_.handshake(); }
-    IoResult read(std::span<std::byte> buffer);
-    // Of the bare bytes: they stay where they are.
-    IoResult peek(std::span<std::byte> buffer);
-    IoResult write(BytesView bytes);
+    Stream& stream() { return stream_; }
+    // The stream without the waits; handlers that wait are called with an error.
+    Stream release() {
+        stop_waiting();
+        return std::move(stream_);
+    }
 
     // Handlers take an error code, which is set when close() came in between.
     template <typename Handler>
     void wait_readable(Handler handler) {
-        descriptor_.async_wait(Descriptor::wait_read, std::move(handler));
+        waits_.async_wait(Descriptor::wait_read, std::move(handler));
     }
     template <typename Handler>
     void wait_writable(Handler handler) {
-        descriptor_.async_wait(Descriptor::wait_write, std::move(handler));
+        waits_.async_wait(Descriptor::wait_write, std::move(handler));
     }
-    // Calls when the connection broke, without anything being read.
-    template <typename Handler>
-    void wait_broken(Handler handler) {
-        descriptor_.async_wait(Descriptor::wait_error, std::move(handler));
-    }
-    // Whether it is broken or closed on both sides.
-    bool is_broken();
 
-    // Sends nothing more; what the peer sends can still be read.
-    void shut_down_writing();
     // Drops the connection; handlers that wait are called with an error.
-    void close();
+    void close() {
+        stop_waiting();
+        stream_.close();
+    }
 
   private:
-    IoResult receive(std::span<std::byte> buffer, int flags);
+    void stop_waiting() {
+        if (waits_.is_open()) {
+            waits_.release();
+        }
+    }
 
-    Descriptor descriptor_;
-    Tls tls_;
+    Stream stream_;
+    Descriptor waits_;  // borrows the stream's
 };
 
 }  // namespace parley::asio
