@@ -1,7 +1,5 @@
 #include "protocol/event_window.h"
 
-#include <algorithm>
-
 namespace parley::protocol {
 
 void EventWindow::start(Sequence cursor) {
@@ -13,7 +11,12 @@ void EventWindow::start(Sequence cursor) {
 
 std::size_t EventWindow::room_events() const {
     const std::size_t used = in_flight_.size() + queued_.size();
-    const std::size_t most = std::max<std::size_t>(limits_.unacked_events, 1);
+    return most_events() - std::min(used, most_events());
+}
+
+std::size_t EventWindow::room_ahead() const {
+    const std::size_t used = in_flight_.size() + queued_.size();
+    const std::size_t most = (1 + kWindowsAhead) * most_events();
     return most - std::min(used, most);
 }
 

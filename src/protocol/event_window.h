@@ -6,6 +6,7 @@
 #include "protocol/fifo.h"
 #include "wire/stored_event.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -25,6 +26,9 @@ class EventWindow {
 
     bool has_room() const { return room_events() > 0 && room_bytes() > 0; }
     std::size_t room_events() const;
+    // The same with those that may wait here for the window: what comes in one burst, such as the
+    // receipts of a fan-out, need not be read from the store again.
+    std::size_t room_ahead() const;
     std::size_t room_bytes() const;
     void add(std::span<const std::shared_ptr<wire::RenderedEvent>> events, Sequence through);
 
@@ -46,6 +50,10 @@ class EventWindow {
         Sequence sequence;
         std::size_t bytes = 0;
     };
+    // As many events as so many windows; their bytes count as if they were in flight.
+    static constexpr std::size_t kWindowsAhead = 4;
+
+    std::size_t most_events() const { return std::max<std::size_t>(limits_.unacked_events, 1); }
     bool fits(std::size_t bytes) const;
 
     wire::Encoding encoding_;

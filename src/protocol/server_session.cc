@@ -444,9 +444,9 @@ ServerSession::Room ServerSession::room() const {
         return {};
     }
     if (!s.events.has_room()) {
-        return {};
+        return {0, s.events.room_bytes(), s.events.room_ahead()};
     }
-    return {s.events.room_events(), s.events.room_bytes()};
+    return {s.events.room_events(), s.events.room_bytes(), s.events.room_ahead()};
 }
 
 void ServerSession::deliver(std::span<const std::shared_ptr<wire::RenderedEvent>> events,

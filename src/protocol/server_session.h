@@ -76,6 +76,9 @@ class ServerSession {
     struct Room {
         std::size_t events = 0;
         std::size_t bytes = 0;
+        // So many events may be handed over all the same, to wait here for the window: at least
+        // `events`.
+        std::size_t ahead = 0;
     };
     Room room() const;
     // Events in order, after all delivered so far, and up to where the cursor may move. No events:

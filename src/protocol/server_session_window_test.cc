@@ -64,6 +64,7 @@ TEST_F(ServerSessionWindow, KeepsTheWindowOfEvents) {
     EXPECT_EQ(std::get<wire::Events>(frames[0]).events.size(), 3u);
     EXPECT_EQ(std::get<wire::Events>(frames[0]).through, Sequence(3));
     EXPECT_EQ(session().room().events, 0u);
+    EXPECT_EQ(session().room().ahead, 10u);  // five windows, less five events
     EXPECT_TRUE(sent().empty());
     ASSERT_TRUE(receive(wire::Ack{Sequence(1)}));
     EXPECT_EQ(std::get<wire::Events>(sent().at(0)).through, Sequence(4));

@@ -321,7 +321,8 @@ TEST_F(NodeTest, HoldsTheWindowOfADeviceThatDoesNotAcknowledge) {  // R20
     server.open(alice);
     bob.acknowledges = false;
     server.open(bob);
-    for (int i = 0; i < 700; ++i) {
+    constexpr std::size_t kMessages = 2000;  // more than wait in the session for the window
+    for (std::size_t i = 0; i < kMessages; ++i) {
         alice.send(make_submit("m" + std::to_string(i), {"bob"}));
     }
     server.run(2s);
@@ -332,10 +333,29 @@ TEST_F(NodeTest, HoldsTheWindowOfADeviceThatDoesNotAcknowledge) {  // R20
     bob.acknowledges = true;
     bob.send(wire::Ack{bob.events.back().sequence});
     server.run(2s);
-    EXPECT_EQ(bob.all<wire::Incoming>().size(), 700u);
-    for (std::size_t i = 0; i < 700; ++i) {
-        EXPECT_EQ(bob.all<wire::Incoming>()[i].message.message_id.value(), "m" + std::to_string(i));
+    const auto heard = bob.all<wire::Incoming>();
+    ASSERT_EQ(heard.size(), kMessages);
+    for (std::size_t i = 0; i < kMessages; ++i) {
+        EXPECT_EQ(heard[i].message.message_id.value(), "m" + std::to_string(i));
     }
+    EXPECT_GT(server.metric(Metric::reads), 0);
+}
+
+// R20: it waits in the session, as far as four windows, and leaves as the device acknowledges.
+TEST_F(NodeTest, TellsABurstBeyondTheWindowWithoutReadingTheStore) {
+    server.open(alice);
+    bob.acknowledges = false;
+    server.open(bob);
+    for (int i = 0; i < 1000; ++i) {
+        alice.send(make_submit("m" + std::to_string(i), {"bob"}));
+    }
+    server.run(2s);
+    ASSERT_EQ(bob.events.size(), 256u);
+    bob.acknowledges = true;
+    bob.send(wire::Ack{bob.events.back().sequence});
+    server.run(2s);
+    EXPECT_EQ(bob.all<wire::Incoming>().size(), 1000u);
+    EXPECT_EQ(server.metric(Metric::reads), 0);
 }
 
 TEST_F(NodeTest, HoldsTheWindowInBytesToo) {  // R20

@@ -23,7 +23,7 @@ void Session::woken(const mailbox::Wake& wake, const std::shared_ptr<wire::Rende
     }
     const auto room = protocol_.room();
     if (event == nullptr || position_ != wake.previous ||
-        !has_room_for(*event, room.events, room.bytes)) {
+        !has_room_for(*event, room.ahead, room.bytes)) {
         return pump();
     }
     in_flight_.push_back({wake.event.sequence, wake.event.at, event});
