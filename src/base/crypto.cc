@@ -72,8 +72,8 @@ std::optional<std::string> decode(std::string_view text, const Values& values) {
     if (text.size() % 4 == 1) {
         return std::nullopt;
     }
-    std::string out;
-    out.reserve(text.size() * 3 / 4);
+    std::string out(text.size() * 3 / 4, '\0');
+    char* next = out.data();
     std::uint32_t bits = 0;
     int held = 0;
     for (const char c : text) {
@@ -85,7 +85,7 @@ std::optional<std::string> decode(std::string_view text, const Values& values) {
         held += 6;
         if (held >= 8) {
             held -= 8;
-            out.push_back(static_cast<char>(bits >> held & 0xff));
+            *next++ = static_cast<char>(bits >> held & 0xff);
         }
     }
     // Bits that belong to no byte are zero, so that one value has one spelling.

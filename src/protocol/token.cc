@@ -3,12 +3,13 @@
 #include "base/crypto.h"
 #include "base/limits.h"
 #include "base/try.h"
+#include "protocol/token_object.h"
 #include "wire/frames.h"
 
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <chrono>
+#include <variant>
 
 namespace parley::protocol {
 
@@ -74,81 +75,72 @@ Result<Compact> split(std::string_view token) {
                    std::move(*signature)};
 }
 
-Result<Json> parse_object(const std::string& text, std::string_view name) {
-    Json object = Json::parse(text, nullptr, false);
-    if (!object.is_object()) {
-        return invalid("the token's " + std::string(name) + " is not a JSON object");
+Result<std::string_view> text_of(const TokenObject& object, std::string_view name) {
+    const TokenObject::Value value = object.find(name);
+    if (const auto* text = std::get_if<std::string_view>(&value)) {
+        return *text;
     }
-    return object;
+    return invalid("the token's " + std::string(name) + " is missing or not a text");
 }
 
-Result<std::string> text_of(const Json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || !found->is_string()) {
-        return invalid("the token's " + std::string(name) + " is missing or not a text");
+Result<WallTime> time_of(const TokenObject& object, std::string_view name) {
+    const TokenObject::Value value = object.find(name);
+    if (const auto* whole = std::get_if<TokenObject::Whole>(&value)) {
+        if (whole->value < 0 || whole->value >= kSecondsEnd) {
+            return invalid("the token's " + std::string(name) + " is out of range");
+        }
+        return wall_time_from_ms(whole->value * 1000);
     }
-    return found->get<std::string>();
-}
-
-Result<WallTime> time_of(const Json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || !found->is_number_integer()) {
-        return invalid("the token's " + std::string(name) + " is missing or not a whole number");
-    }
-    // Unsigned numbers above the signed range are beyond the end as well.
-    if (found->is_number_unsigned() ? found->get<std::uint64_t>() >= kSecondsEnd
-                                    : found->get<std::int64_t>() < 0) {
-        return invalid("the token's " + std::string(name) + " is out of range");
-    }
-    return wall_time_from_ms(found->get<std::int64_t>() * 1000);
+    return invalid("the token's " + std::string(name) + " is missing or not a whole number");
 }
 
 Result<TokenClaims> read_claims(const std::string& payload, std::string_view issuer_prefix) {
-    PARLEY_TRY(const Json object, parse_object(payload, "payload"));
+    PARLEY_TRY(const TokenObject object, TokenObject::read(payload, "payload"));
     TokenClaims claims;
-    PARLEY_TRY(const std::string issuer, text_of(object, "iss"));
+    PARLEY_TRY(const std::string_view issuer, text_of(object, "iss"));
     if (!issuer.starts_with(issuer_prefix) ||
-        !is_application_key(std::string_view(issuer).substr(issuer_prefix.size()))) {
+        !is_application_key(issuer.substr(issuer_prefix.size()))) {
         return invalid("the token's iss is not " + std::string(issuer_prefix) +
                        "{application key}");
     }
-    claims.application = ApplicationKey(issuer.substr(issuer_prefix.size()));
+    claims.application = ApplicationKey(std::string(issuer.substr(issuer_prefix.size())));
     // By prefix: a user id may itself contain "/users/".
-    PARLEY_TRY(const std::string subject, text_of(object, "sub"));
-    const std::string users = issuer + std::string(kUsers);
-    if (!subject.starts_with(users) ||
-        !wire::is_user_id(std::string_view(subject).substr(users.size()))) {
+    PARLEY_TRY(const std::string_view subject, text_of(object, "sub"));
+    const std::size_t users = issuer.size() + kUsers.size();
+    if (!subject.starts_with(issuer) || !subject.substr(issuer.size()).starts_with(kUsers) ||
+        !wire::is_user_id(subject.substr(users))) {
         return invalid("the token's sub is not {iss}/users/{user id}");
     }
-    claims.user = UserId(subject.substr(users.size()));
+    claims.user = UserId(std::string(subject.substr(users)));
     PARLEY_TRY(claims.issued_at, time_of(object, "iat"));
     PARLEY_TRY(claims.expires_at, time_of(object, "exp"));
-    PARLEY_TRY(claims.nonce, text_of(object, "nonce"));
-    if (object.contains("device")) {
-        PARLEY_TRY(std::string device, text_of(object, "device"));
+    PARLEY_TRY(const std::string_view nonce, text_of(object, "nonce"));
+    claims.nonce = nonce;
+    if (object.has("device")) {
+        PARLEY_TRY(const std::string_view device, text_of(object, "device"));
         if (!wire::is_identifier(device)) {
             return invalid("the token's device is not a device id");
         }
-        claims.device = DeviceId(std::move(device));
+        claims.device = DeviceId(std::string(device));
     }
     return claims;
 }
 
 // The day of the signing key that the header names.
 Result<std::string> read_header(const std::string& header) {
-    PARLEY_TRY(const Json object, parse_object(header, "header"));
-    PARLEY_TRY(const std::string algorithm, text_of(object, "alg"));
+    PARLEY_TRY(const TokenObject object, TokenObject::read(header, "header"));
+    PARLEY_TRY(const std::string_view algorithm, text_of(object, "alg"));
     if (algorithm != "HS256") {
         return invalid("the token's alg is not HS256");
     }
-    if (object.contains("crit")) {
+    if (object.has("crit")) {
         return invalid("the token's header demands an extension (crit)");
     }
-    PARLEY_TRY(const std::string kid, text_of(object, "kid"));
+    PARLEY_TRY(const std::string_view kid, text_of(object, "kid"));
     if (!kid.starts_with(kKidPrefix) || kid.size() != kKidPrefix.size() + 8) {
         return invalid("the token's kid is not hkdfv1-YYYYMMDD");
     }
-    return kid.substr(kKidPrefix.size());
+    return std::string(kid.substr(kKidPrefix.size()));
 }
 
 bool is_signed_by(const Compact& compact, std::string_view day, const std::string& secret) {
