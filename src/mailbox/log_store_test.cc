@@ -54,8 +54,10 @@ TEST_F(LogStoreTest, AnswersNothingBeforeTheCommitIsDurable) {
 TEST_F(LogStoreTest, AnswersBusyWhenTheCommitIsRefusedAndStoresNothing) {
     std::vector<Wake> wakes;
     const MailboxId bob = mailbox_of("bob");
-    const auto watch = world_.door().wakes().subscribe(
-        bob, world_.loop(), [&](const Wake& one) { wakes.push_back(one); });
+    const auto watches = world_.door().wakes().watch(
+        world_.loop(),
+        [&](const Wake& one, std::span<const Wakes::Watcher>) { wakes.push_back(one); });
+    watches->add(bob, 1);
     const Appended known = call_.append(incoming("bob", "known"));
     wakes.clear();
     world_.table().set_full(true);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace parley::io {
@@ -35,22 +36,27 @@ struct Wake {
 // Tells watchers of a mailbox that it grew. In-process: nothing is lost.
 class Wakes {
   public:
-    using Watch = UniqueFunction<void(const Wake&)>;
+    // Names a watcher among those of its loop; never used again for another.
+    using Watcher = std::uint64_t;
+    // These are to hear of the wake, each once. One may have ended its watch since.
+    using Told = UniqueFunction<void(const Wake&, std::span<const Watcher>)>;
 
-    // Ends the watch when destroyed; on the watcher's loop.
-    class Handle {
+    // The watches of one loop, and on it. Its end is theirs.
+    class Watches {
       public:
-        virtual ~Handle() = default;
+        virtual ~Watches() = default;
+        // From now on the watcher is told of each event that becomes durable in the mailbox. An
+        // event that is durable before this returns may be missed: read afterwards. `mailbox`
+        // outlives the watch: there is one for each session, and no room for another copy.
+        virtual void add(const MailboxId& mailbox, Watcher watcher) = 0;
+        void add(const MailboxId&& mailbox, Watcher watcher) = delete;
+        virtual void remove(const MailboxId& mailbox, Watcher watcher) = 0;
     };
 
     virtual ~Wakes() = default;
-    // From now on, calls `watch` on `loop`, which is the caller's, for each event that becomes
-    // durable in the mailbox. An event that is durable before this returns may be missed: read
-    // after subscribing. `mailbox` outlives the handle: there is one for each session.
-    [[nodiscard]] virtual std::unique_ptr<Handle> subscribe(const MailboxId& mailbox,
-                                                            io::Loop& loop, Watch watch) = 0;
-    std::unique_ptr<Handle> subscribe(const MailboxId&& mailbox, io::Loop& loop,
-                                      Watch watch) = delete;
+    // `told` is called on `loop`, which is the caller's, and not any more when the watches are
+    // gone.
+    [[nodiscard]] virtual std::unique_ptr<Watches> watch(io::Loop& loop, Told told) = 0;
     // Any thread; events of one mailbox in order.
     virtual void publish(std::vector<Wake> wakes) = 0;
 };

@@ -38,7 +38,8 @@ NodeLoop::NodeLoop(NodeCommon& common, std::uint32_t index, io::Loop& loop,
       random_(seed),
       alive_(std::make_shared<bool>(true)),
       messages_(common.log),
-      watches_(loop, store_->wakes(), common.log),
+      watches_(
+          loop, store_->wakes(), [this](std::uint64_t number) { return find(number); }, common.log),
       router_(loop, *store_, common.options.limits, common.options.server, metrics_, common.log),
       users_(loop, *store_, common.options.server,
              {[this](SessionRef session) {

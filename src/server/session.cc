@@ -29,7 +29,9 @@ Session::Session(NodeLoop& loop, std::uint64_t number, std::unique_ptr<io::Chann
       encoding_(encoding_of(*channel_)),
       protocol_(loop.session_options(encoding_), loop.loop().now()) {}
 
-Session::~Session() = default;
+Session::~Session() {
+    stop_watching();
+}
 
 void Session::start(const std::optional<Error>& refusal) {
     channel_->start(*this);
@@ -203,7 +205,7 @@ void Session::on_attached(Result<std::shared_ptr<Rate>> attached) {
     phase_ = Phase::opening;
     if (messaging_) {
         // Before the head is asked for, so that nothing can fall between (R7).
-        loop_.watches().join(identity_, *this);
+        loop_.watches().join(mailbox_id(), number_);
         watching_ = true;
     }
     loop_.store().head(mailbox_id(),
@@ -381,9 +383,7 @@ void Session::leave(ErrorCode why) {
         loop_.forget_stranger(number_);
     }
     phase_ = Phase::ended;
-    if (std::exchange(watching_, false)) {
-        loop_.watches().leave(mailbox_id(), *this);
-    }
+    stop_watching();
     if (lane_ != nullptr) {
         std::exchange(lane_, nullptr)->leave();
     }
@@ -396,6 +396,12 @@ void Session::leave(ErrorCode why) {
     loop_.at_home(mailbox_id(),
                   [identity = identity_, session = SessionRef{loop_.index(), number_}](
                       NodeLoop& home) { home.users().detach(identity->mailbox, session); });
+}
+
+void Session::stop_watching() {
+    if (std::exchange(watching_, false)) {
+        loop_.watches().leave(mailbox_id(), number_);
+    }
 }
 
 void Session::count_session(std::int64_t count) {

@@ -99,6 +99,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     void on_read(Result<mailbox::Read> read, Sequence head);
     void deliver(const mailbox::Read& read, Sequence head);
     void count_session(std::int64_t count);
+    void stop_watching();
     void release_hold();
     bool has_room_for(wire::RenderedEvent& event, std::size_t events, std::size_t bytes) const;
     void stop_events(Sequence at, const Error& cause);

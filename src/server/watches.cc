@@ -1,34 +1,18 @@
 #include "server/watches.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace parley::server {
 
-void Watches::join(const SharedIdentity& identity, Watcher& watcher) {
-    const auto [place, is_new] = watches_.try_emplace(identity);
-    place->second.watchers.push_back(&watcher);
-    if (!is_new) {
-        return;
-    }
-    // An entry of the table stays where it is, key and all, and lives as long as its handle.
-    Watch& watch = place->second;
-    watch.handle =
-        wakes_.subscribe(place->first->mailbox, loop_,
-                         [this, &watch](const mailbox::Wake& wake) { on_wake(watch, wake); });
-}
+Watches::Watches(io::Loop& loop, mailbox::Wakes& wakes, Find find, Logger log)
+    : find_(std::move(find)),
+      log_(log),
+      watches_(wakes.watch(
+          loop, [this](const mailbox::Wake& wake, std::span<const std::uint64_t> numbers) {
+              on_wake(wake, numbers);
+          })) {}
 
-void Watches::leave(const MailboxId& mailbox, Watcher& watcher) {
-    const auto found = watches_.find(mailbox);
-    if (found == watches_.end()) {
-        return;
-    }
-    std::erase(found->second.watchers, &watcher);
-    if (found->second.watchers.empty()) {
-        watches_.erase(found);
-    }
-}
-
-void Watches::on_wake(const Watch& watch, const mailbox::Wake& wake) {
+void Watches::on_wake(const mailbox::Wake& wake, std::span<const std::uint64_t> numbers) {
     auto rendered = wire::RenderedEvent::make(wake.event.sequence, wake.event.at, wake.event.bytes,
                                               wake.event.body, wire::BytesFrom::this_process);
     if (!rendered) {
@@ -36,8 +20,10 @@ void Watches::on_wake(const Watch& watch, const mailbox::Wake& wake) {
                                         {"why", rendered.error().description}});
     }
     const auto event = rendered ? *rendered : nullptr;
-    for (Watcher* watcher : watch.watchers) {
-        watcher->woken(wake, event);
+    for (const std::uint64_t number : numbers) {
+        if (Watcher* watcher = find_(number)) {
+            watcher->woken(wake, event);
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/task.h"
 #include "io/loop.h"
 #include "mailbox/wakes.h"
-#include "server/identity.h"
 #include "wire/stored_event.h"
 
+#include <cstdint>
 #include <memory>
-#include <unordered_map>
-#include <vector>
+#include <span>
 
 namespace parley::server {
 
@@ -18,32 +18,33 @@ class Watcher {
   public:
     virtual ~Watcher() = default;
     // `event` is what the wake carries, rendered once for all watchers of the loop; null if it
-    // cannot be. Must not leave the watch from within this call.
+    // cannot be.
     virtual void woken(const mailbox::Wake& wake,
                        const std::shared_ptr<wire::RenderedEvent>& event) = 0;
 };
 
-// One subscription for each mailbox that has sessions on this loop, however many they are.
+// The watches of a loop's sessions. Knows them by their numbers alone: which session watches what
+// is in the table of Wakes, and nowhere else.
 class Watches {
   public:
-    Watches(io::Loop& loop, mailbox::Wakes& wakes, Logger log)
-        : loop_(loop), wakes_(wakes), log_(log) {}
+    // Who is no longer there is not found.
+    using Find = UniqueFunction<Watcher*(std::uint64_t number)>;
 
-    // From now on the watcher is woken; what is durable already it has to read.
-    void join(const SharedIdentity& identity, Watcher& watcher);
-    void leave(const MailboxId& mailbox, Watcher& watcher);
+    Watches(io::Loop& loop, mailbox::Wakes& wakes, Find find, Logger log);
+
+    // From now on the watcher is woken; what is durable already it has to read. The mailbox's name
+    // stays until the watcher leaves.
+    void join(const MailboxId& mailbox, std::uint64_t number) { watches_->add(mailbox, number); }
+    void leave(const MailboxId& mailbox, std::uint64_t number) {
+        watches_->remove(mailbox, number);
+    }
 
   private:
-    struct Watch {
-        std::unique_ptr<mailbox::Wakes::Handle> handle;
-        std::vector<Watcher*> watchers;
-    };
-    void on_wake(const Watch& watch, const mailbox::Wake& wake);
+    void on_wake(const mailbox::Wake& wake, std::span<const std::uint64_t> numbers);
 
-    io::Loop& loop_;
-    mailbox::Wakes& wakes_;
+    Find find_;
     Logger log_;
-    std::unordered_map<SharedIdentity, Watch, HashOfMailbox, SameMailbox> watches_;
+    std::unique_ptr<mailbox::Wakes::Watches> watches_;
 };
 
 }  // namespace parley::server

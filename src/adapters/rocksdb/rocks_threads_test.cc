@@ -49,14 +49,16 @@ class Peer {
 
     void start() {
         loop_.post([this] {
-            watch_ = store_.wakes().subscribe(room_, loop_, [this](const Wake&) { read(); });
+            watches_ = store_.wakes().watch(
+                loop_, [this](const Wake&, std::span<const mailbox::Wakes::Watcher>) { read(); });
+            watches_->add(room_, 1);
             for (int i = 0; i < 10; ++i) {
                 send();
             }
             read();
         });
     }
-    void stop() { watch_.reset(); }
+    void stop() { watches_.reset(); }
 
     std::vector<Sequence> seen;
     std::vector<Sequence> stored;
@@ -102,7 +104,7 @@ class Peer {
     const std::string name_;
     std::atomic<int>& finished_;
     const MailboxId room_ = mailbox::mailbox_of("room");
-    std::unique_ptr<mailbox::Wakes::Handle> watch_;
+    std::unique_ptr<mailbox::Wakes::Watches> watches_;
     std::optional<Cursor> cursor_;
     int next_ = 0;
     bool reading_ = false;

@@ -340,8 +340,13 @@ TEST_P(StoreConformance, WakesWatchersWithTheEventOnceItIsDurable) {
     enroll_alice_and_bob();
     std::vector<Wake> wakes;
     const MailboxId bob = mailbox_of("bob");
-    auto handle = door().wakes().subscribe(bob, world_->loop(),
-                                           [&](const Wake& wake) { wakes.push_back(wake); });
+    auto watches = door().wakes().watch(
+        world_->loop(), [&](const Wake& wake, std::span<const Wakes::Watcher> watchers) {
+            ASSERT_EQ(watchers.size(), 1u);
+            EXPECT_EQ(watchers[0], 7u);
+            wakes.push_back(wake);
+        });
+    watches->add(bob, 7);
     const SharedBytes body = shared(std::string(2000, 'b'));
     const auto answers =
         call_->append({incoming("bob", "1", "one", body), incoming("alice", "1"),
@@ -355,7 +360,7 @@ TEST_P(StoreConformance, WakesWatchersWithTheEventOnceItIsDurable) {
     EXPECT_EQ(wakes[1].previous, answers[0].sequence);
     EXPECT_EQ(wakes[1].mailbox, mailbox_of("bob"));
     EXPECT_EQ(call_->contents("bob").size(), 2u);
-    handle.reset();
+    watches->remove(bob, 7);
     call_->append(incoming("bob", "3"));
     world_->advance(1s);
     EXPECT_EQ(wakes.size(), 2u);
