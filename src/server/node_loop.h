@@ -84,6 +84,7 @@ class NodeLoop final : public io::ChannelHandler {
     const protocol::ServerSessionOptions& session_options(wire::Encoding encoding) const {
         return encoding == wire::Encoding::json ? json_sessions_ : proto_sessions_;
     }
+    const RateLimit& rate_limit() const { return rate_limit_; }
     std::uint32_t index() const { return index_; }
     io::Loop& loop() { return loop_; }
     mailbox::Store& store() { return *store_; }
@@ -106,6 +107,7 @@ class NodeLoop final : public io::ChannelHandler {
     const std::uint32_t index_;
     const protocol::ServerSessionOptions proto_sessions_;
     const protocol::ServerSessionOptions json_sessions_;
+    const RateLimit rate_limit_;
     io::Loop& loop_;
     std::unique_ptr<mailbox::Store> store_;
     Authenticator authenticator_;

@@ -7,19 +7,25 @@
 
 namespace parley::server {
 
+// How fast a token bucket fills, and how much it holds: the same for all of them.
+struct RateLimit {
+    // `per_second` of 0: no limit.
+    RateLimit(std::uint32_t per_second, std::uint32_t burst)
+        : interval_ns(per_second == 0 ? 0 : std::int64_t{1'000'000'000} / per_second),
+          burst_ns(interval_ns * burst) {}
+
+    std::int64_t interval_ns;
+    std::int64_t burst_ns;
+};
+
 // A token bucket, shared by the sessions of a user on whichever loops they are (semantics.md,
 // "Limits"). Never refuses: what is taken beyond the burst is a debt, and the taker waits until it
 // is paid. Any thread.
 class Rate {
   public:
-    // `per_second` of 0: no limit.
-    Rate(std::uint32_t per_second, std::uint32_t burst)
-        : interval_ns_(per_second == 0 ? 0 : std::int64_t{1'000'000'000} / per_second),
-          burst_ns_(interval_ns_ * burst) {}
-
     // Takes tokens and says how long to take no more.
-    Duration take(Instant now, std::uint32_t tokens) {
-        if (interval_ns_ == 0) {
+    Duration take(const RateLimit& limit, Instant now, std::uint32_t tokens) {
+        if (limit.interval_ns == 0) {
             return Duration::zero();
         }
         const std::int64_t now_ns = nanoseconds(now);
@@ -28,9 +34,9 @@ class Rate {
         std::int64_t full = full_at_ns_.load(std::memory_order_relaxed);
         std::int64_t next = 0;
         do {
-            next = (full > now_ns ? full : now_ns) + interval_ns_ * tokens;
+            next = (full > now_ns ? full : now_ns) + limit.interval_ns * tokens;
         } while (!full_at_ns_.compare_exchange_weak(full, next, std::memory_order_relaxed));
-        const std::int64_t debt = next - now_ns - burst_ns_;
+        const std::int64_t debt = next - now_ns - limit.burst_ns;
         return debt <= 0 ? Duration::zero() : Duration(debt / 1000 + 1);
     }
 
@@ -42,8 +48,6 @@ class Rate {
   private:
     static std::int64_t nanoseconds(Instant at) { return at.time_since_epoch().count() * 1000; }
 
-    const std::int64_t interval_ns_;
-    const std::int64_t burst_ns_;
     std::atomic<std::int64_t> full_at_ns_{0};
 };
 

@@ -274,7 +274,7 @@ void Session::on_output(protocol::ServerSession::Submitted& output) {
     }
     const std::uint32_t recipients = lane_->submit(std::move(output.submit));
     const Instant now = loop_.loop().now();
-    const Duration wait = rate_->take(now, recipients);
+    const Duration wait = rate_->take(loop_.rate_limit(), now, recipients);
     if (wait == Duration::zero()) {
         return;
     }

@@ -1,35 +1,37 @@
 #include "server/users.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace parley::server {
 
 void Users::attach(Attach attach, Attached done) {
-    const auto [place, is_new] = users_.try_emplace(attach.identity);
-    User& user = place->second;
-    if (is_new) {
-        user.rate = std::make_shared<Rate>(limits_.rate_per_second, limits_.rate_burst);
-    }
-    const auto same = std::find_if(user.live.begin(), user.live.end(), [&](const Live& live) {
-        return live.identity->device == attach.identity->device;
+    const auto [first, last] = sessions_.equal_range(attach.identity);
+    const auto same = std::find_if(first, last, [&](const auto& live) {
+        return live.first->device == attach.identity->device;
     });
-    if (same != user.live.end()) {
-        const SessionRef older = std::exchange(same->session, attach.session);
-        same->identity = attach.identity;
-        callbacks_.replaced(older);
-    } else if (user.live.size() >= limits_.sessions) {
+    if (same == last && static_cast<std::size_t>(std::distance(first, last)) >= limits_.sessions) {
         return done(unexpected(
             make_error(ErrorCode::too_many_sessions, "this user has too many sessions at once")));
-    } else {
-        user.live.push_back({attach.identity, attach.session});
     }
-    user.forget.reset();
+    Live live{attach.session, first == last ? rate_of(attach.identity) : first->second.rate};
+    std::optional<SessionRef> older;
+    if (same != last) {
+        older = same->second.session;
+        sessions_.erase(same);
+    }
+    sessions_.emplace(attach.identity, std::move(live));
+    if (older) {
+        callbacks_.replaced(*older);
+    }
 
     std::vector<DeviceId> devices;
-    devices.reserve(user.live.size());
-    for (const Live& live : user.live) {
-        devices.push_back(live.identity->device);
+    const auto [begin, end] = sessions_.equal_range(attach.identity);
+    for (auto one = begin; one != end; ++one) {
+        devices.push_back(one->first->device);
     }
     const Identity& who = *attach.identity;
     store_.enroll(who.mailbox, who.device, attach.messaging, std::move(devices),
@@ -41,11 +43,12 @@ void Users::attach(Attach attach, Attached done) {
 
 void Users::on_enrolled(const MailboxId& mailbox, const SessionRef& session,
                         Result<mailbox::Enrolled> enrolled, Attached done) {
-    if (!is_attached(mailbox, session)) {
+    const auto live = find(mailbox, session);
+    if (live == sessions_.end()) {
         return;
     }
     if (enrolled && !enrolled->disabled && !enrolled->full) {
-        return done(users_.find(mailbox)->second.rate);
+        return done(live->second.rate);
     }
     detach(mailbox, session);
     if (!enrolled) {
@@ -58,34 +61,39 @@ void Users::on_enrolled(const MailboxId& mailbox, const SessionRef& session,
 }
 
 void Users::detach(const MailboxId& mailbox, const SessionRef& session) {
-    const auto found = users_.find(mailbox);
-    if (found == users_.end()) {
+    const auto found = find(mailbox, session);
+    if (found == sessions_.end()) {
         return;
     }
-    User& user = found->second;
-    if (std::erase_if(user.live, [&](const Live& live) { return live.session == session; }) == 0) {
+    const SharedIdentity identity = found->first;
+    const std::shared_ptr<Rate> rate = std::move(found->second.rate);
+    sessions_.erase(found);
+    if (sessions_.contains(identity)) {
         return;
     }
-    if (!user.live.empty()) {
+    callbacks_.left(identity->mailbox);
+    if (rate->full_at() <= loop_.now()) {
         return;
     }
-    callbacks_.left(mailbox);
-    if (user.rate->full_at() <= loop_.now()) {
-        users_.erase(found);
-        return;
-    }
-    user.forget = loop_.call_at(user.rate->full_at(),
-                                [this, identity = found->first] { users_.erase(identity); });
+    owing_[identity] = {
+        rate, loop_.call_at(rate->full_at(), [this, identity] { owing_.erase(identity); })};
 }
 
-bool Users::is_attached(const MailboxId& mailbox, const SessionRef& session) const {
-    const auto found = users_.find(mailbox);
-    if (found == users_.end()) {
-        return false;
+std::shared_ptr<Rate> Users::rate_of(const SharedIdentity& identity) {
+    const auto owing = owing_.find(identity);
+    if (owing == owing_.end()) {
+        return std::make_shared<Rate>();
     }
-    const std::vector<Live>& live = found->second.live;
-    return std::any_of(live.begin(), live.end(),
-                       [&](const Live& one) { return one.session == session; });
+    std::shared_ptr<Rate> rate = std::move(owing->second.rate);
+    owing_.erase(owing);
+    return rate;
+}
+
+Users::Sessions::iterator Users::find(const MailboxId& mailbox, const SessionRef& session) {
+    const auto [first, last] = sessions_.equal_range(mailbox);
+    const auto found =
+        std::find_if(first, last, [&](const auto& live) { return live.second.session == session; });
+    return found == last ? sessions_.end() : found;
 }
 
 }  // namespace parley::server

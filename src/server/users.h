@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
-#include <vector>
 
 namespace parley::server {
 
@@ -54,21 +53,24 @@ class Users {
     // A session has ended. No effect if it was not attached, or was replaced.
     void detach(const MailboxId& mailbox, const SessionRef& session);
 
-    std::size_t users() const { return users_.size(); }
-
   private:
     struct Live {
-        SharedIdentity identity;
         SessionRef session;
+        std::shared_ptr<Rate> rate;  // the same for all sessions of a user
     };
-    struct User {
-        std::vector<Live> live;
+    // By the user; the device is in the key. Mostly a user has one session: nothing is kept for the
+    // user beside it.
+    using Sessions = std::unordered_multimap<SharedIdentity, Live, HashOfMailbox, SameMailbox>;
+    // Nobody is here, and the rate is not full: that of a user who comes right back is still
+    // theirs.
+    struct Owing {
         std::shared_ptr<Rate> rate;
-        io::Timer forget;  // armed once nobody is here: the rate of a user who comes right back is
-                           // still theirs
+        io::Timer forget;
     };
 
-    bool is_attached(const MailboxId& mailbox, const SessionRef& session) const;
+    std::shared_ptr<Rate> rate_of(const SharedIdentity& identity);
+    // Its end if it is not attached.
+    Sessions::iterator find(const MailboxId& mailbox, const SessionRef& session);
     void on_enrolled(const MailboxId& mailbox, const SessionRef& session,
                      Result<mailbox::Enrolled> enrolled, Attached done);
 
@@ -76,7 +78,8 @@ class Users {
     mailbox::Store& store_;
     const ServerLimits& limits_;
     Callbacks callbacks_;
-    std::unordered_map<SharedIdentity, User, HashOfMailbox, SameMailbox> users_;
+    Sessions sessions_;
+    std::unordered_map<SharedIdentity, Owing, HashOfMailbox, SameMailbox> owing_;
 };
 
 }  // namespace parley::server
