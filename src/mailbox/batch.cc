@@ -40,8 +40,10 @@ std::size_t Batch::KeyHash::operator()(const PlacedKey& placed) const noexcept {
 void Batch::add(std::span<const Step> steps) {
     std::vector<const MailboxId*> ids;
     std::vector<Candidate> candidates;
+    std::size_t finishes = 0;
     for (const Step& step : steps) {
         if (auto* append = std::get_if<AppendWork>(&step.work->what)) {
+            finishes += append->parts.size();
             append->answers.resize(append->appends.size());
             for (std::size_t i = step.begin; i < step.end; ++i) {
                 ids.push_back(&append->appends[i].mailbox);
@@ -59,6 +61,7 @@ void Batch::add(std::span<const Step> steps) {
         }
     }
     cache_.load(ids, moment_.expired);
+    expect(candidates.size() + finishes);
     look_up_keys(candidates);
     std::size_t next = 0;
     for (const Step& step : steps) {
@@ -77,12 +80,20 @@ void Batch::add(std::span<const Step> steps) {
     finish_submissions();
 }
 
+// So many are placed at most.
+void Batch::expect(std::size_t appends) {
+    commit.puts.reserve(2 * appends);
+    wakes.reserve(appends);
+    dependent_.reserve(appends);
+    placed_.reserve(appends);
+}
+
 void Batch::look_up_keys(std::span<Candidate> candidates) {
     std::vector<Bytes> keys;
     std::vector<Candidate*> wanted;
     keys.reserve(candidates.size());
     for (Candidate& candidate : candidates) {
-        const MailboxState* state = cache_.find(candidate.append->mailbox);
+        const MailboxState* state = candidate.state = cache_.find(candidate.append->mailbox);
         if (state == nullptr) {
             continue;
         }
@@ -107,7 +118,7 @@ void Batch::look_up_keys(std::span<Candidate> candidates) {
 
 void Batch::place(Candidate& candidate) {
     Appended& answer = *candidate.answer;
-    MailboxState* state = cache_.find(candidate.append->mailbox);
+    MailboxState* state = candidate.state;
     if (candidate.work->passed_over || state == nullptr || candidate.unreadable) {
         candidate.work->passed_over = true;
         return;

@@ -3,7 +3,10 @@
 #include "mailbox/mailbox_cache.h"
 #include "mailbox/work.h"
 
+#include <array>
+#include <cstddef>
 #include <map>
+#include <memory_resource>
 #include <set>
 #include <span>
 #include <unordered_map>
@@ -91,11 +94,13 @@ class Batch {
         AppendWork* work;
         Append* append;
         Appended* answer;
+        MailboxState* state = nullptr;  // null: not readable
         Bytes key = {};
         std::optional<Bytes> known = {};
         bool unreadable = false;  // what its key answers
     };
 
+    void expect(std::size_t appends);
     void look_up_keys(std::span<Candidate> candidates);
     void place(Candidate& candidate);
     void store(MailboxState& state, Candidate& candidate);
@@ -121,7 +126,10 @@ class Batch {
     MailboxCache& cache_;
     Sightings& sightings_;
     const Moment moment_;
-    std::unordered_map<PlacedKey, Known, KeyHash> placed_;
+    // For the many small nodes of a table that goes with the batch.
+    std::array<std::byte, 1024> some_memory_;
+    std::pmr::monotonic_buffer_resource memory_{some_memory_.data(), some_memory_.size()};
+    std::pmr::unordered_map<PlacedKey, Known, KeyHash> placed_{&memory_};
     std::map<std::pair<std::uint32_t, const Bytes*>, BodyReference> bodies_;
     std::vector<SharedBytes> kept_bodies_;  // pointers in bodies_ stay theirs
     std::vector<MailboxState*> touched_;

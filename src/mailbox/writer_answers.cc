@@ -55,6 +55,10 @@ struct Answer {
 std::vector<Store::Submitted> take_answers(AppendWork& work) {
     std::vector<Store::Submitted> answers;
     answers.reserve(work.parts.size());
+    if (work.parts.size() == 1) {
+        answers.push_back({std::move(work.answers), work.parts.front().sent});
+        return answers;
+    }
     auto begin = work.answers.begin();
     for (const SubmissionPart& part : work.parts) {
         const auto end = work.answers.begin() + static_cast<std::ptrdiff_t>(part.end);

@@ -21,6 +21,11 @@ mailbox::AppendKey AppendKeys::delivered(std::string_view sender, std::string_vi
 
 mailbox::AppendKey AppendKeys::sent(const UserId& sender, const ChainKey& chain,
                                     std::span<const UserId> accepted) {
+    start(Kind::sent, sender.value(), chain.value());
+    if (accepted.size() == 1) {
+        add(accepted.front().value());
+        return cut();
+    }
     std::vector<const UserId*> sorted;
     sorted.reserve(accepted.size());
     for (const UserId& recipient : accepted) {
@@ -28,7 +33,6 @@ mailbox::AppendKey AppendKeys::sent(const UserId& sender, const ChainKey& chain,
     }
     std::sort(sorted.begin(), sorted.end(),
               [](const UserId* a, const UserId* b) { return *a < *b; });
-    start(Kind::sent, sender.value(), chain.value());
     for (const UserId* recipient : sorted) {
         add(recipient->value());
     }
@@ -36,6 +40,8 @@ mailbox::AppendKey AppendKeys::sent(const UserId& sender, const ChainKey& chain,
 }
 
 void AppendKeys::start(Kind kind, std::string_view sender, std::string_view chain) {
+    constexpr std::size_t kUsual = 256;
+    bytes_.reserve(kUsual);
     bytes_.assign(1, static_cast<char>(kind));
     add(sender);
     add(chain);

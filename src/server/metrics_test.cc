@@ -52,6 +52,23 @@ TEST_F(MetricsTest, FollowAMessageFromArrivalToReceipt) {
     EXPECT_NE(page().find("\nparley_accept_to_durable_seconds_count 1\n"), std::string::npos);
 }
 
+// R20: it waits in the session, as far as four windows, and leaves as the device acknowledges.
+TEST_F(MetricsTest, CountNoReadingOfTheStoreForABurstBeyondTheWindow) {
+    server.open(alice);
+    bob.acknowledges = false;
+    server.open(bob);
+    for (int i = 0; i < 1000; ++i) {
+        alice.send(make_submit("m" + std::to_string(i), {"bob"}));
+    }
+    server.run(2s);
+    ASSERT_EQ(bob.events.size(), 256u);
+    bob.acknowledges = true;
+    bob.send(wire::Ack{bob.events.back().sequence});
+    server.run(2s);
+    EXPECT_EQ(bob.all<wire::Incoming>().size(), 1000u);
+    EXPECT_EQ(server.metric(Metric::reads), 0);
+}
+
 TEST_F(MetricsTest, TimeAMessageWithTheWaitForAStoreThatWasAway) {
     server.open(alice);
     server.open(bob);

@@ -341,23 +341,6 @@ TEST_F(NodeTest, HoldsTheWindowOfADeviceThatDoesNotAcknowledge) {  // R20
     EXPECT_GT(server.metric(Metric::reads), 0);
 }
 
-// R20: it waits in the session, as far as four windows, and leaves as the device acknowledges.
-TEST_F(NodeTest, TellsABurstBeyondTheWindowWithoutReadingTheStore) {
-    server.open(alice);
-    bob.acknowledges = false;
-    server.open(bob);
-    for (int i = 0; i < 1000; ++i) {
-        alice.send(make_submit("m" + std::to_string(i), {"bob"}));
-    }
-    server.run(2s);
-    ASSERT_EQ(bob.events.size(), 256u);
-    bob.acknowledges = true;
-    bob.send(wire::Ack{bob.events.back().sequence});
-    server.run(2s);
-    EXPECT_EQ(bob.all<wire::Incoming>().size(), 1000u);
-    EXPECT_EQ(server.metric(Metric::reads), 0);
-}
-
 TEST_F(NodeTest, HoldsTheWindowInBytesToo) {  // R20
     server.options.limits.unacked_bytes = 100'000;
     server.restart();

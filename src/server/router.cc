@@ -50,14 +50,14 @@ std::uint32_t Lane::submit(wire::Submit submit) {
     }
     Item item;
     item.arrived = router_.loop_.now();
-    MessageId id = submit.message.message_id;
-    auto prepared =
-        prepare_submission(sender_->mailbox, sender_->device, std::move(submit), router_.limits_);
+    auto prepared = prepare_submission(sender_, submit, router_.limits_);
     if (prepared) {
         item.submission = std::move(prepared).value();
         item.outcomes.resize(item.submission->open.size());
-        router_.messages_.received(id, number_, sender_->mailbox, item.outcomes.size());
+        router_.messages_.received(item.submission->message.message_id, number_, sender_->mailbox,
+                                   item.outcomes.size());
     } else {
+        const MessageId& id = submit.message.message_id;
         router_.messages_.refused(id, prepared.error().description);
         item.refusal = refusal_of(id, prepared.error());
     }

@@ -66,13 +66,12 @@ Error error_for(mailbox::Outcome outcome) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Submission>> prepare_submission(const MailboxId& sender,
-                                                             const DeviceId& device,
-                                                             wire::Submit submit,
+Result<std::shared_ptr<const Submission>> prepare_submission(const SharedIdentity& sender,
+                                                             wire::Submit& submit,
                                                              const Limits& limits) {
     auto submission = std::make_shared<Submission>();
     wire::Message& message = submit.message;
-    message.sender_id = sender.user;
+    message.sender_id = sender->mailbox.user;
     message.accepted_at_ms = 0;
     if (message.key.value().empty()) {
         message.key = ChainKey(message.message_id.value());
@@ -86,7 +85,6 @@ Result<std::shared_ptr<const Submission>> prepare_submission(const MailboxId& se
         return unexpected(make_error(ErrorCode::invalid_argument, "recipient_ids is empty"));
     }
     submission->sender = sender;
-    submission->device = device;
     submission->body = std::make_shared<const Bytes>(wire::encode_body(message));
     submission->open = std::move(submit.open_recipient_ids.empty() ? message.recipient_ids
                                                                    : submit.open_recipient_ids);
@@ -103,8 +101,8 @@ std::vector<mailbox::Append> incoming_appends(const Submission& submission, Appe
     appends.reserve(submission.open.size());
     for (const UserId& recipient : submission.open) {
         mailbox::Append append;
-        append.mailbox = {submission.sender.application, recipient};
-        append.key = keys.incoming(submission.sender.user, submission.message.key, recipient);
+        append.mailbox = {submission.sender->mailbox.application, recipient};
+        append.key = keys.incoming(submission.message.sender_id, submission.message.key, recipient);
         append.needs = mailbox::Needs::messaging;
         append.bytes = submission.incoming;
         append.body = submission.body;
@@ -139,11 +137,12 @@ std::optional<mailbox::Append> sent_append(const Submission& submission,
     }
     const std::int64_t newest = *std::max_element(times.begin(), times.end());
     mailbox::Append append;
-    append.mailbox = submission.sender;
-    append.key = AppendKeys().sent(submission.sender.user, submission.message.key, recipients);
+    append.mailbox = submission.sender->mailbox;
+    append.key =
+        AppendKeys().sent(submission.message.sender_id, submission.message.key, recipients);
     append.needs = mailbox::Needs::user;
-    append.bytes = std::make_shared<const Bytes>(
-        wire::encode_sent(submission.message, newest, recipients, times, submission.device));
+    append.bytes = std::make_shared<const Bytes>(wire::encode_sent(
+        submission.message, newest, recipients, times, submission.sender->device));
     append.body = submission.body;
     return append;
 }

@@ -5,6 +5,7 @@
 #include "mailbox/store.h"
 #include "parley/result.h"
 #include "server/append_keys.h"
+#include "server/identity.h"
 #include "wire/frames.h"
 
 #include <memory>
@@ -17,8 +18,7 @@ namespace parley::server {
 // A message on its way into mailboxes: checked, in its sender's name, encoded once for all
 // recipients. Never changes, so the store's writer may look at it too.
 struct Submission {
-    MailboxId sender;
-    DeviceId device;
+    SharedIdentity sender;     // who submitted it
     wire::Message message;     // without text, headers and recipients: they are in `body`
     std::vector<UserId> open;  // whom to append for, distinct, in the order given
     SharedBytes body;
@@ -27,9 +27,9 @@ struct Submission {
 
 // Checks a frame and makes a Submission of it, from the session's user and device whatever it says
 // itself (R23). Repeated recipients are collapsed. Errors: invalid_argument.
-Result<std::shared_ptr<const Submission>> prepare_submission(const MailboxId& sender,
-                                                             const DeviceId& device,
-                                                             wire::Submit submit,
+// `submit` keeps its message id if it is refused, and is used up otherwise.
+Result<std::shared_ptr<const Submission>> prepare_submission(const SharedIdentity& sender,
+                                                             wire::Submit& submit,
                                                              const Limits& limits);
 
 // One `incoming` for each open recipient, in their order.

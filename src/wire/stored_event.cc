@@ -379,13 +379,17 @@ const Bytes& RenderedEvent::json() {
 
 void EventsFrame::add(std::shared_ptr<RenderedEvent> event) {
     bytes_ += event->size(encoding_);
-    events_.push_back(std::move(event));
+    if (first_ == nullptr) {
+        first_ = std::move(event);
+    } else {
+        more_.push_back(std::move(event));
+    }
 }
 
 std::size_t EventsFrame::size_with(RenderedEvent& event) const {
     const std::size_t bytes = bytes_ + event.size(encoding_);
     if (encoding_ == Encoding::json) {
-        return kJsonHead.size() + bytes + events_.size() + kJsonMiddle.size() + kSequenceDigits +
+        return kJsonHead.size() + bytes + count() + kJsonMiddle.size() + kSequenceDigits +
                kJsonTail.size();
     }
     constexpr std::size_t kThroughMost = 11;
@@ -400,19 +404,20 @@ void EventsFrame::write(Sequence through, FrameSink& sink) {
     if (encoding_ == Encoding::json) {
         head = kJsonHead;
         tail.append(kJsonMiddle).append(std::to_string(through.value())).append(kJsonTail);
-        separators = events_.empty() ? 0 : events_.size() - 1;
+        separators = more_.size();
     } else {
         append_number(tail, kEventsThrough, through.value());
         append_nested_head(head, kFrameEvents, bytes_ + tail.size());
     }
     sink.begin(head.size() + bytes_ + separators + tail.size());
     sink.append(as_bytes(head));
-    bool first = true;
-    for (const auto& event : events_) {
-        if (!first && encoding_ == Encoding::json) {
+    if (first_ != nullptr) {
+        first_->append_to(sink, encoding_);
+    }
+    for (const auto& event : more_) {
+        if (encoding_ == Encoding::json) {
             sink.append(as_bytes(","));
         }
-        first = false;
         event->append_to(sink, encoding_);
     }
     sink.append(as_bytes(tail));

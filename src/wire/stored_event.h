@@ -109,8 +109,8 @@ class EventsFrame {
   public:
     explicit EventsFrame(Encoding encoding) : encoding_(encoding) {}
     void add(std::shared_ptr<RenderedEvent> event);
-    bool empty() const { return events_.empty(); }
-    std::size_t count() const { return events_.size(); }
+    bool empty() const { return first_ == nullptr; }
+    std::size_t count() const { return empty() ? 0 : 1 + more_.size(); }
     // An upper bound of the frame's size with this event added.
     std::size_t size_with(RenderedEvent& event) const;
     // The exact pieces, in order; concatenated they are the frame.
@@ -118,7 +118,8 @@ class EventsFrame {
 
   private:
     Encoding encoding_;
-    std::vector<std::shared_ptr<RenderedEvent>> events_;
+    std::shared_ptr<RenderedEvent> first_;  // most frames have but one
+    std::vector<std::shared_ptr<RenderedEvent>> more_;
     std::size_t bytes_ = 0;
 };
 
