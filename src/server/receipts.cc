@@ -26,7 +26,9 @@ wire::ReceiptFacts facts_of(const Received& received) {
 // The receipts of one mailbox, in order.
 class Receipts::Line {
   public:
-    Line(Receipts& owner, MailboxId mailbox) : owner_(owner), mailbox_(std::move(mailbox)) {}
+    // A mark that is not the newest costs receipts that turn out to be known.
+    Line(Receipts& owner, MailboxId mailbox, Sequence mark)
+        : owner_(owner), mailbox_(std::move(mailbox)), stored_mark_(mark), done_(mark) {}
 
     void acknowledge(Acknowledgement acknowledgement);
     void leave();
@@ -34,7 +36,6 @@ class Receipts::Line {
 
   private:
     void work();
-    void load_mark();
     bool facts_reach() const { return facts_from_ <= done_ && done_ < facts_to_; }
     void take_facts();
     void read();
@@ -61,7 +62,6 @@ class Receipts::Line {
     Receipts& owner_;
     const MailboxId mailbox_;
     bool leaving_ = false;
-    bool mark_known_ = false;
     Sequence stored_mark_;
     Sequence done_;    // every receipt up to here is durable; the mark follows
     Sequence target_;  // acknowledged up to here
@@ -134,9 +134,7 @@ void Receipts::Line::drain() {
 
 void Receipts::Line::work() {
     working_ = false;
-    if (!mark_known_ && target_ > done_) {
-        load_mark();
-    } else if (target_ <= done_) {
+    if (target_ <= done_) {
         schedule_mark();
         rest();
     } else if (facts_reach()) {
@@ -144,20 +142,6 @@ void Receipts::Line::work() {
     } else {
         read();
     }
-}
-
-void Receipts::Line::load_mark() {
-    working_ = true;
-    owner_.store_.head(mailbox_, [this](Result<mailbox::Head> head) {
-        if (!head) {
-            return retry(&Line::load_mark);
-        }
-        recovered();
-        mark_known_ = true;
-        stored_mark_ = head->mark;
-        done_ = std::max(done_, head->mark);
-        work();
-    });
 }
 
 // The usual case: the session that acknowledged knows what it was sent.
@@ -302,7 +286,7 @@ void Receipts::Line::retry(void (Line::*step)()) {
 }
 
 void Receipts::Line::schedule_mark() {
-    if (!mark_known_ || marking_ || done_ <= stored_mark_) {
+    if (marking_ || done_ <= stored_mark_) {
         return;
     }
     const Duration delay =
@@ -325,7 +309,7 @@ void Receipts::Line::schedule_mark() {
 
 // R21: called with done_ only, which never passes a receipt that is not durable.
 void Receipts::Line::write_mark() {
-    if (!mark_known_ || marking_ || done_ <= stored_mark_) {
+    if (marking_ || done_ <= stored_mark_) {
         return;
     }
     mark_timer_.reset();
@@ -365,7 +349,7 @@ Receipts::~Receipts() = default;
 void Receipts::acknowledge(const MailboxId& mailbox, Acknowledgement acknowledgement) {
     auto& line = lines_[mailbox];
     if (line == nullptr) {
-        line = std::make_unique<Line>(*this, mailbox);
+        line = std::make_unique<Line>(*this, mailbox, acknowledgement.mark);
     }
     metrics_.add(Metric::acknowledgements);
     line->acknowledge(std::move(acknowledgement));

@@ -30,6 +30,7 @@ struct Received {
 struct Acknowledgement {
     Sequence from;
     Sequence to;
+    Sequence mark;  // of the mailbox, when the session read its head; it may have moved on since
     std::vector<Received> received;
 };
 

@@ -33,6 +33,29 @@ TEST_F(ReceiptsTest, NeedNoReadingForWhatTheSessionWasSent) {
     EXPECT_EQ(server.store.read_calls, reads);
 }
 
+// The session has read the mailbox's mark with its head.
+TEST_F(ReceiptsTest, NeedNoHeadOfTheMailbox) {
+    const std::size_t heads = server.store.head_calls;
+    EXPECT_GT(heads, 0u);
+    send(1);
+    EXPECT_EQ(alice.all<wire::Delivered>().size(), 1u);
+    EXPECT_EQ(server.store.head_calls, heads);
+}
+
+// R21: the mark that a session knows may lag behind what its user's other session has moved since.
+TEST_F(ReceiptsTest, AreAppendedOnceByASessionThatKnowsAnOldMark) {
+    TestDevice other(*server.loops.front(), "bob", "b2");
+    other.acknowledges = false;
+    server.open(other);
+    send(5);
+    bob.cut();
+    server.run(1s);
+    other.send(wire::Ack{other.events.back().sequence});
+    server.run(1s);
+    EXPECT_EQ(alice.all<wire::Delivered>().size(), 5u);
+    EXPECT_EQ(server.head("bob").mark, other.events.back().sequence);
+}
+
 TEST_F(ReceiptsTest, MoveTheMarkBehindThem) {  // R21
     send(10);
     EXPECT_EQ(server.head("bob").mark, bob.through);

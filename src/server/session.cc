@@ -251,9 +251,10 @@ void Session::on_head(Result<mailbox::Head> head) {
     }
     // A cursor acknowledges like an Ack (R21), but what lies under it is not known here.
     if (messaging_ && acked_ > mark_) {
-        loop_.at_home(mailbox_id(), [identity = identity_, to = acked_](NodeLoop& home) {
-            home.receipts().acknowledge(identity->mailbox, {to, to, {}});
-        });
+        loop_.at_home(mailbox_id(),
+                      [identity = identity_, to = acked_, mark = mark_](NodeLoop& home) {
+                          home.receipts().acknowledge(identity->mailbox, {to, to, mark, {}});
+                      });
     }
     pump();
     touch();

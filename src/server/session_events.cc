@@ -172,7 +172,7 @@ void Session::log_acknowledged(const wire::RenderedEvent& event) const {
 }
 
 void Session::acknowledge(Sequence sequence) {
-    Acknowledgement acknowledgement{acked_, sequence, {}};
+    Acknowledgement acknowledgement{acked_, sequence, mark_, {}};
     acked_ = sequence;
     auto end = in_flight_.begin();
     for (; end != in_flight_.end() && end->sequence <= sequence; ++end) {

@@ -33,6 +33,7 @@ class FaultyStore final : public mailbox::ForwardingStore {
         std::size_t append_calls = 0;
         std::size_t submit_calls = 0;
         std::size_t read_calls = 0;
+        std::size_t head_calls = 0;
         std::size_t mark_calls = 0;
         std::size_t largest_submit = 0;
     };
@@ -106,6 +107,7 @@ class FaultyStore final : public mailbox::ForwardingStore {
     }
 
     void head(const MailboxId& mailbox, Done<Result<mailbox::Head>> done) override {
+        ++switches_.head_calls;
         if (switches_.away) {
             return fail(std::move(done));
         }
