@@ -3,7 +3,6 @@
 namespace parley::protocol {
 
 void EventWindow::start(Sequence cursor) {
-    queued_last_ = cursor;
     queued_through_ = cursor;
     sent_ = cursor;
     acknowledged_ = cursor;
@@ -31,12 +30,12 @@ std::size_t EventWindow::room_bytes() const {
 void EventWindow::add(std::span<const std::shared_ptr<wire::RenderedEvent>> events,
                       Sequence through) {
     for (const auto& event : events) {
-        PARLEY_ASSERT(event->sequence() > queued_last_);
-        queued_last_ = event->sequence();
+        PARLEY_ASSERT(event->sequence() > queued_through_);
+        queued_through_ = event->sequence();
         queued_bytes_ += event->size(encoding_);
         queued_.push(event);
     }
-    queued_through_ = std::max({queued_through_, queued_last_, through});
+    queued_through_ = std::max(queued_through_, through);
 }
 
 bool EventWindow::fits(std::size_t bytes) const {
@@ -75,7 +74,6 @@ bool EventWindow::write(FrameSink& sink) {
 void EventWindow::drop() {
     queued_.clear();
     queued_bytes_ = 0;
-    queued_last_ = sent_;
     queued_through_ = sent_;
 }
 

@@ -19,7 +19,7 @@ namespace parley::protocol {
 class EventWindow {
   public:
     EventWindow(wire::Encoding encoding, const Limits& limits)
-        : encoding_(encoding), limits_(limits) {}
+        : limits_(limits), encoding_(encoding) {}
 
     // The cursor from which on events are sent: all up to it counts as sent and acknowledged.
     void start(Sequence cursor);
@@ -56,11 +56,10 @@ class EventWindow {
     std::size_t most_events() const { return std::max<std::size_t>(limits_.unacked_events, 1); }
     bool fits(std::size_t bytes) const;
 
-    wire::Encoding encoding_;
     const Limits& limits_;
+    wire::Encoding encoding_;
     Fifo<std::shared_ptr<wire::RenderedEvent>> queued_;
     std::size_t queued_bytes_ = 0;
-    Sequence queued_last_;
     Sequence queued_through_;
     Fifo<Unacknowledged> in_flight_;
     std::size_t in_flight_bytes_ = 0;

@@ -56,11 +56,10 @@ std::uint16_t close_code_for(ErrorCode code) {
 struct ServerSession::State {
     State(const ServerSessionOptions& given, Instant now)
         : options(given),
-          interval(std::max<Duration>(options.limits.ping_interval, std::chrono::seconds(1))),
           seen(now),
           last_alive(now),
-          next_ping(now + interval),
-          hello_by(now + options.hello_timeout),
+          next_ping(now + interval()),
+          ends(now + options.hello_timeout),
           events(options.encoding, options.limits) {}
 
     struct EarlyFrame {
@@ -68,39 +67,39 @@ struct ServerSession::State {
         std::size_t bytes = 0;
     };
 
+    // There are as many of these as connections: what is alike in all, or can be told from the
+    // rest, is not kept.
     const ServerSessionOptions& options;
-    Duration interval;
     Phase phase = Phase::awaiting_hello;
     bool messaging = false;
     bool held = false;
     bool ping_due = false;
     // Reading was paused since the last tick: silence until then means nothing.
     bool paused = false;
+    bool stuck = false;  // frames that are due found no room the last time
+    std::uint32_t pending_refreshes = 0;
 
     Instant seen;  // the latest time that was told
     Instant last_alive;
     Instant next_ping;
-    Instant hello_by;
-    Instant ends = Instant::max();     // of the token
-    Instant drop_at = Instant::max();  // of what an ended session could not write
+    // The phase ends by then: the time for Hello, the token's end, or when to give up what an ended
+    // session could not write.
+    Instant ends;
 
     Fifo<Output> outputs;
-    Fifo<EarlyFrame> early;  // came between Hello and Welcome
-    std::size_t early_bytes = 0;
-
-    // Unanswered submissions, by their sizes.
-    Fifo<std::size_t> inflight;
-    std::size_t inflight_bytes = 0;
-    std::size_t pending_refreshes = 0;
+    Fifo<EarlyFrame> early;         // came between Hello and Welcome
+    Fifo<std::size_t> inflight;     // unanswered submissions, by their sizes
+    std::size_t waiting_bytes = 0;  // of either
 
     Fifo<Bytes> control;  // frames that are due, other than events and the Goodbye
     std::size_t control_bytes = 0;
-    bool stuck = false;  // some of them found no room the last time
     std::unique_ptr<Bytes> farewell;
 
     EventWindow events;
-    Sequence cursor;  // of Hello
 
+    Duration interval() const {
+        return std::max<Duration>(options.limits.ping_interval, std::chrono::seconds(1));
+    }
     void saw(Instant now) { seen = std::max(seen, now); }
     bool is_json() const { return options.encoding == wire::Encoding::json; }
 
@@ -117,7 +116,7 @@ struct ServerSession::State {
         }
         return held || pending_refreshes > 0 ||
                inflight.size() >= options.limits.inflight_submissions ||
-               inflight_bytes >= options.limits.inflight_bytes;
+               waiting_bytes >= options.limits.inflight_bytes;
     }
     // Who does not read its answers gets no further ones, or they would fill the memory (R20).
     bool wants_to_read() const {
@@ -147,7 +146,7 @@ struct ServerSession::State {
         phase = Phase::ended;
         early.clear();
         inflight.clear();
-        drop_at = seen + 2 * interval;
+        ends = seen + 2 * interval();
         outputs.push(Ended{close_code, error});
     }
     void goodbye(const Error& error, std::chrono::milliseconds reconnect_after) {
@@ -199,8 +198,8 @@ struct ServerSession::State {
             return violation("a second Hello in one session");
         }
         if (phase == Phase::awaiting_welcome) {
-            early_bytes += bytes.size();
-            if (early_bytes > options.limits.inflight_bytes + most) {
+            waiting_bytes += bytes.size();
+            if (waiting_bytes > options.limits.inflight_bytes + most) {
                 return violation("more frames before Welcome than the window holds");
             }
             early.push({std::move(*frame), bytes.size()});
@@ -218,9 +217,10 @@ struct ServerSession::State {
         shorten(hello.sdk, kSdkNameCharacters);
         hello.features.resize(std::min(hello.features.size(), kFeatures));
         if (hello.cursor) {
-            cursor = hello.cursor->sequence;
+            events.start(hello.cursor->sequence);
         }
         phase = Phase::awaiting_welcome;
+        ends = Instant::max();
         outputs.push(HelloReceived{std::move(hello)});
         return {};
     }
@@ -236,7 +236,7 @@ struct ServerSession::State {
         }
         if (auto* submit = std::get_if<wire::Submit>(&frame)) {
             inflight.push(bytes);
-            inflight_bytes += bytes;
+            waiting_bytes += bytes;
             outputs.push(Submitted{std::move(*submit), bytes});
             return {};
         }
@@ -293,33 +293,33 @@ struct ServerSession::State {
 
     void tick(Instant now) {
         if (phase == Phase::ended) {
-            if (now >= drop_at) {
+            if (now >= ends) {
                 drop_control();
                 events.drop();
                 farewell.reset();
             }
             return;
         }
-        if (phase == Phase::awaiting_hello && now >= hello_by) {
-            refuse(ErrorCode::timed_out, "no Hello came within the time for it");
-            return;
-        }
         if (now >= ends) {
-            refuse(ErrorCode::not_authenticated, "the token has ended");
+            if (phase == Phase::awaiting_hello) {
+                refuse(ErrorCode::timed_out, "no Hello came within the time for it");
+            } else {
+                refuse(ErrorCode::not_authenticated, "the token has ended");
+            }
             return;
         }
         if (paused) {
             last_alive = std::max(last_alive, now);
             paused = holds_back();
         }
-        if (now - last_alive >= 2 * interval) {
+        if (now - last_alive >= 2 * interval()) {
             refuse(ErrorCode::timed_out,
                    "nothing was heard from the client for two ping intervals");
             return;
         }
         if (now >= next_ping) {
             ping_due = true;
-            next_ping = now + interval;
+            next_ping = now + interval();
         }
     }
 };
@@ -356,14 +356,11 @@ bool ServerSession::wants_to_read() const {
 std::optional<Instant> ServerSession::deadline() const {
     const State& s = *state_;
     if (s.phase == Phase::ended) {
-        return finished() ? std::nullopt : std::optional(s.drop_at);
+        return finished() ? std::nullopt : std::optional(s.ends);
     }
     Instant first = std::min(s.next_ping, s.ends);
-    if (s.phase == Phase::awaiting_hello) {
-        first = std::min(first, s.hello_by);
-    }
     if (!s.paused) {
-        first = std::min(first, s.last_alive + 2 * s.interval);
+        first = std::min(first, s.last_alive + 2 * s.interval());
     }
     return first;
 }
@@ -382,8 +379,11 @@ void ServerSession::welcome(const wire::Welcome& welcome, bool messaging, Instan
     s.phase = Phase::open;
     s.messaging = messaging;
     s.ends = ends;
-    s.events.start(welcome.cursor_accepted ? s.cursor : Sequence());
+    if (!welcome.cursor_accepted) {
+        s.events.start(Sequence());
+    }
     s.say(s.encode(welcome));
+    s.waiting_bytes = 0;
     while (!s.early.empty()) {
         auto frame = s.early.pop();
         if (!s.take(std::move(frame.frame), frame.bytes)) {
@@ -410,7 +410,7 @@ void ServerSession::answer(wire::SubmitResult answer) {
         return;
     }
     PARLEY_ASSERT(!s.inflight.empty());
-    s.inflight_bytes -= s.inflight.pop();
+    s.waiting_bytes -= s.inflight.pop();
     wire::ServerFrame frame(std::move(answer));
     auto& result = std::get<wire::SubmitResult>(frame);
     // A refused message may have had an id of any length.

@@ -10,6 +10,22 @@
 
 namespace parley::server {
 
+// An instant or none, and no larger than an instant: every session has some.
+class OptionalInstant {
+  public:
+    OptionalInstant& operator=(Instant when) {
+        when_ = when;
+        return *this;
+    }
+    bool has_value() const { return when_ != Instant::max(); }
+    explicit operator bool() const { return has_value(); }
+    Instant operator*() const { return when_; }
+    void reset() { when_ = Instant::max(); }
+
+  private:
+    Instant when_ = Instant::max();
+};
+
 // When to look at which session again: one timer and sixteen bytes a session, for a loop that has
 // very many of them. An entry cannot be taken back: its owner sees that it was called too early, or
 // not at all (numbers are never used again).

@@ -82,9 +82,8 @@ void NodeLoop::on_channel(std::unique_ptr<io::Channel> channel) {
         strangers_.emplace(number, loop_.now());
     }
     metrics_.add(Metric::connections);
-    auto& session = sessions_[number];
-    session = std::make_unique<Session>(*this, number, std::move(channel));
-    session->start(refusal);
+    const auto [place, is_new] = sessions_.try_emplace(number, *this, number, std::move(channel));
+    place->second.start(refusal);
 }
 
 // An honest client says Hello at once. So when all places are taken by those
@@ -134,7 +133,7 @@ void NodeLoop::post(Task task) {
 
 Session* NodeLoop::find(std::uint64_t number) {
     const auto found = sessions_.find(number);
-    return found == sessions_.end() ? nullptr : found->second.get();
+    return found == sessions_.end() ? nullptr : &found->second;
 }
 
 void NodeLoop::touch(std::uint64_t number) {
@@ -159,7 +158,7 @@ void NodeLoop::end_turn() {
     numbers.swap(touched_);
     for (const std::uint64_t number : numbers) {
         const auto found = sessions_.find(number);
-        if (found == sessions_.end() || found->second->settle()) {
+        if (found == sessions_.end() || found->second.settle()) {
             continue;
         }
         metrics_.add(Metric::connections, -1);
@@ -194,22 +193,22 @@ std::chrono::milliseconds NodeLoop::spread() {
 }
 
 void NodeLoop::add_sessions(const SessionFilter& filter, std::size_t most, SessionList& list) {
-    for (const auto& [number, session] : sessions_) {
-        if (!session->fits(filter)) {
+    for (auto& [number, session] : sessions_) {
+        if (!session.fits(filter)) {
             continue;
         }
         ++list.total;
         if (list.sessions.size() < most) {
-            list.sessions.push_back(session->report());
+            list.sessions.push_back(session.report());
         }
     }
 }
 
 std::size_t NodeLoop::end_sessions(const SessionFilter& filter, const Error& error) {
     std::size_t ended = 0;
-    for (const auto& [number, session] : sessions_) {
-        if (session->fits(filter)) {
-            session->end(error);
+    for (auto& [number, session] : sessions_) {
+        if (session.fits(filter)) {
+            session.end(error);
             ++ended;
         }
     }
@@ -218,10 +217,10 @@ std::size_t NodeLoop::end_sessions(const SessionFilter& filter, const Error& err
 
 void NodeLoop::set_applications(const std::shared_ptr<const Applications>& applications) {
     authenticator_.set(applications);
-    for (const auto& [number, session] : sessions_) {
-        if (session->is_of_other_than(*applications)) {
-            session->end(make_error(ErrorCode::not_authenticated,
-                                    "the application was removed from this server"));
+    for (auto& [number, session] : sessions_) {
+        if (session.is_of_other_than(*applications)) {
+            session.end(make_error(ErrorCode::not_authenticated,
+                                   "the application was removed from this server"));
         }
     }
 }
@@ -230,12 +229,12 @@ void NodeLoop::drain(Task done) {
     drained_ = std::move(done);
     std::vector<std::uint64_t> numbers;
     numbers.reserve(sessions_.size());
-    for (const auto& [number, session] : sessions_) {
+    for (auto& [number, session] : sessions_) {
         numbers.push_back(number);
     }
     std::sort(numbers.begin(), numbers.end());
     for (const std::uint64_t number : numbers) {
-        sessions_[number]->drain();
+        find(number)->drain();
     }
     router_.drain();
     check_drained();

@@ -124,7 +124,7 @@ class NodeLoop final : public io::ChannelHandler {
     Readiness readiness_;
     Deadlines deadlines_;
 
-    std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+    std::unordered_map<std::uint64_t, Session> sessions_;
     std::uint64_t last_number_ = 0;
     // Sessions without an accepted Hello, since when, in the order in which they
     // came.

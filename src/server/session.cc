@@ -26,8 +26,8 @@ Session::Session(NodeLoop& loop, std::uint64_t number, std::unique_ptr<io::Chann
     : loop_(loop),
       number_(number),
       channel_(std::move(channel)),
-      encoding_(encoding_of(*channel_)),
-      protocol_(loop.session_options(encoding_), loop.loop().now()) {}
+      protocol_(loop.session_options(encoding_of(*channel_)), loop.loop().now()),
+      encoding_(encoding_of(*channel_)) {}
 
 Session::~Session() {
     stop_watching();
@@ -168,11 +168,8 @@ void Session::on_output(protocol::ServerSession::HelloReceived& output) {
     identity_ = std::make_shared<const Identity>(Identity{
         {std::move(claims->application), std::move(claims->user)}, std::move(hello.device_id)});
     messaging_ = hello.supports_messaging;
-    if (hello.cursor) {
-        cursor_ = std::make_unique<Cursor>(std::move(*hello.cursor));
-    }
+    opening_ = std::make_unique<Opening>(Opening{std::move(hello.cursor), end_of(*claims)});
     ends_at_ms_ = told_end_of(*claims);
-    ends_ = end_of(*claims);
     phase_ = Phase::enrolling;
     attached_ = true;
     Users::Attach attach{identity_, messaging_, {loop_.index(), number_}};
@@ -225,12 +222,12 @@ void Session::on_head(Result<mailbox::Head> head) {
     }
     phase_ = Phase::live;
     opened_at_ = loop_.store().now();
-    const bool accepted = cursor_ && is_valid(*cursor_, *head);
-    position_ = accepted ? cursor_->sequence : Sequence{};
+    const std::unique_ptr<Opening> opening = std::move(opening_);
+    const bool accepted = opening->cursor && is_valid(*opening->cursor, *head);
+    position_ = accepted ? opening->cursor->sequence : Sequence{};
     acked_ = position_;
     mark_ = head->mark;
     known_head_ = std::max(known_head_, head->newest.sequence);
-    cursor_.reset();
 
     wire::Welcome welcome;
     welcome.user_id = mailbox_id().user;
@@ -240,7 +237,7 @@ void Session::on_head(Result<mailbox::Head> head) {
     welcome.server_time_ms = to_ms(loop_.store().now());
     welcome.limits = loop_.options().limits;
     welcome.session_ends_at_ms = ends_at_ms_;
-    protocol_.welcome(welcome, messaging_, ends_);
+    protocol_.welcome(welcome, messaging_, opening->ends);
     count_session(1);
     loop_.metrics().add(Metric::sessions_opened);
     if (loop_.messages().on()) {

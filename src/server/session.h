@@ -74,7 +74,7 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
                const std::shared_ptr<wire::RenderedEvent>& event) override;
 
   private:
-    enum class Phase { hello, enrolling, opening, live, ended };
+    enum class Phase : std::uint8_t { hello, enrolling, opening, live, ended };
     // An event that was sent and is not acknowledged.
     struct InFlight {
         Sequence sequence;
@@ -120,8 +120,9 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     NodeLoop& loop_;
     const std::uint64_t number_;
     std::unique_ptr<io::Channel> channel_;
-    const wire::Encoding encoding_;
     protocol::ServerSession protocol_;
+    // An idle session is mostly this object: the small members stand together.
+    const wire::Encoding encoding_;
     Phase phase_ = Phase::hello;
     bool messaging_ = false;
     bool attached_ = false;  // known to Users
@@ -134,12 +135,17 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     bool draining_ = false;
     bool closing_ = false;
     bool gone_ = false;
+    std::uint16_t close_code_ = 0;
 
     SharedIdentity identity_;  // null before the Hello is accepted
     WallTime opened_at_{};
     std::int64_t ends_at_ms_ = 0;
-    Instant ends_{};
-    std::unique_ptr<Cursor> cursor_;  // of the Hello, until it is answered
+    // Of the Hello, until it is answered.
+    struct Opening {
+        std::optional<Cursor> cursor;
+        Instant ends{};
+    };
+    std::unique_ptr<Opening> opening_;
     std::shared_ptr<Rate> rate_;
     Lane* lane_ = nullptr;
 
@@ -149,10 +155,9 @@ class Session final : public io::ChannelObserver, public LaneOwner, public Watch
     Sequence mark_;        // receipts are known to be done up to here
     std::vector<InFlight> in_flight_;
 
-    std::uint16_t close_code_ = 0;
-    std::optional<Instant> held_until_;            // over its rate
-    std::optional<Instant> linger_until_;          // ended, and what was said is not written yet
-    std::optional<Instant> events_stopped_until_;  // then the mailbox is tried again
+    OptionalInstant held_until_;            // over its rate
+    OptionalInstant linger_until_;          // ended, and what was said is not written yet
+    OptionalInstant events_stopped_until_;  // then the mailbox is tried again
     WakePlan wakes_;
 };
 

@@ -57,7 +57,7 @@ Result<std::vector<UserId>> recipients_of(std::string_view body);
 // "incoming", "sent", "delivered", "unknown".
 std::string_view kind_name(const Event& event);
 
-enum class Encoding { proto, json };
+enum class Encoding : std::uint8_t { proto, json };
 
 // An event as it goes out, shared by the sessions of a loop. Holds on to the stored bytes and the
 // body, which the events of all recipients of a message share, and adds what is its own.
