@@ -1,5 +1,6 @@
 #include "adapters/rocksdb/partitioned_memtable.h"
 
+#include "adapters/rocksdb/memtable_iterator.h"
 #include "base/assert.h"
 
 #include <array>
@@ -7,9 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
-#include <utility>
-#include <vector>
 
 namespace parley::rocksdb {
 namespace {
@@ -153,54 +151,8 @@ class Cursor : public MemTableRep::Iterator {
     std::unique_ptr<MemTableRep::Iterator> at_;
 };
 
-// Where the engine brings memory of its own for an iterator (an Arena, whose header is not public)
-// it ends it by its destructor alone. The memory used instead goes back to the thread then.
-class PooledCursor final : public Cursor {
-  public:
-    static PooledCursor* make(const Lists& lists) {
-        if (free().blocks.empty()) {
-            return new (::operator new(sizeof(PooledCursor))) PooledCursor(lists);
-        }
-        void* const block = free().blocks.back();
-        free().blocks.pop_back();
-        return new (block) PooledCursor(lists);
-    }
-    ~PooledCursor() override { free().take(this); }
-    PooledCursor(const PooledCursor&) = delete;
-    PooledCursor& operator=(const PooledCursor&) = delete;
-
-  private:
-    using Cursor::Cursor;
-
-    struct Free {
-        static constexpr std::size_t kMost = 16;
-        std::vector<void*> blocks;
-        Free() { blocks.reserve(kMost); }
-        // The cursor has ended when somebody takes the block: its own memory must outlast it.
-        void take(void* block) {
-            if (blocks.size() == kMost) {
-                ::operator delete(std::exchange(blocks.front(), block));
-            } else {
-                blocks.push_back(block);
-            }
-        }
-        ~Free() {
-            for (void* const block : blocks) {
-                ::operator delete(block);
-            }
-        }
-    };
-    static Free& free() {
-        thread_local Free of_this_thread;
-        return of_this_thread;
-    }
-};
-
 MemTableRep::Iterator* Lists::GetIterator(::rocksdb::Arena* arena) {
-    if (arena == nullptr) {
-        return new Cursor(*this);
-    }
-    return PooledCursor::make(*this);
+    return make_iterator<Cursor>(arena, *this);
 }
 
 MemTableRep::Iterator* Lists::GetDynamicPrefixIterator(::rocksdb::Arena* /*arena*/) {

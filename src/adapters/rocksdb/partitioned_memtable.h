@@ -4,7 +4,7 @@
 
 namespace parley::rocksdb {
 
-// The tables in memory of spaces whose keys begin with a mailbox: the engine's skip lists, one for
+// The tables in memory of events, whose keys begin with a mailbox: the engine's skip lists, one for
 // each stretch of keys in place of one for all. An insertion into a short list takes a quarter of
 // the comparisons and of the cache misses, and insertions are what a commit costs
 // (docs/internals/performance.md). Order, versions and concurrent readers are the lists'. One

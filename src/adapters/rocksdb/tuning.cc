@@ -1,5 +1,6 @@
 #include "adapters/rocksdb/tuning.h"
 
+#include "adapters/rocksdb/hashed_memtable.h"
 #include "adapters/rocksdb/partitioned_memtable.h"
 
 #include <rocksdb/cache.h>
@@ -58,10 +59,11 @@ const char* name_of(Space space) {
     // Append keys are random; the others hold text and counters.
     family.compression =
         space == Space::keys ? ::rocksdb::kNoCompression : ::rocksdb::kLZ4Compression;
-    if (mailbox::expires(space)) {  // their keys begin with a mailbox
+    if (space == Space::events) {
         family.memtable_factory = std::make_shared<PartitionedMemtableFactory>();
     }
     if (space == Space::keys) {
+        family.memtable_factory = std::make_shared<HashedMemtableFactory>();
         // Nearly every lookup is for a key that was never seen: the answer must come from the
         // filter, in memory too.
         family.memtable_whole_key_filtering = true;

@@ -1,5 +1,5 @@
+#include "adapters/rocksdb/hashed_memtable.h"
 #include "adapters/rocksdb/partitioned_memtable.h"
-
 #include "adapters/rocksdb/testing/rocks_world.h"
 #include "base/random.h"
 
@@ -13,8 +13,14 @@
 namespace parley::rocksdb {
 namespace {
 
-// One database with the partitioned tables in memory, and a map that says what it must show.
-class PartitionedMemtableTest : public RocksWorld {
+using Make = std::shared_ptr<::rocksdb::MemTableRepFactory> (*)();
+template <typename Factory>
+std::shared_ptr<::rocksdb::MemTableRepFactory> make() {
+    return std::make_shared<Factory>();
+}
+
+// One database with our tables in memory, and a map that says what it must show.
+class MemtablesTest : public RocksWorld, public ::testing::WithParamInterface<Make> {
   protected:
     void SetUp() override {
         ::rocksdb::Options options;
@@ -22,7 +28,7 @@ class PartitionedMemtableTest : public RocksWorld {
         options.allow_concurrent_memtable_write = false;
         options.memtable_whole_key_filtering = true;
         options.memtable_prefix_bloom_size_ratio = 0.1;
-        options.memtable_factory = std::make_shared<PartitionedMemtableFactory>();
+        options.memtable_factory = GetParam()();
         ::rocksdb::DB* database = nullptr;
         const auto opened = ::rocksdb::DB::Open(options, root_.path() + "/db", &database);
         ASSERT_TRUE(opened.ok()) << opened.ToString();
@@ -101,7 +107,7 @@ class PartitionedMemtableTest : public RocksWorld {
     Random random_{1};
 };
 
-TEST_F(PartitionedMemtableTest, ShowsWhatAMapWouldInBothDirections) {
+TEST_P(MemtablesTest, ShowsWhatAMapWouldInBothDirections) {
     for (int i = 0; i < 4000 && !HasFatalFailure(); ++i) {
         change();
         look();
@@ -117,7 +123,7 @@ TEST_F(PartitionedMemtableTest, ShowsWhatAMapWouldInBothDirections) {
     scan();
 }
 
-TEST_F(PartitionedMemtableTest, KeepsWhatASnapshotShows) {
+TEST_P(MemtablesTest, KeepsWhatASnapshotShows) {
     ASSERT_TRUE(database_->Put({}, "key", "old").ok());
     const ::rocksdb::Snapshot* const before = database_->GetSnapshot();
     ASSERT_TRUE(database_->Put({}, "key", "new").ok());
@@ -132,7 +138,7 @@ TEST_F(PartitionedMemtableTest, KeepsWhatASnapshotShows) {
 }
 
 // Whoever reads while another writes sees all that was written before it began (R1).
-TEST_F(PartitionedMemtableTest, ShowsReadersWhatWasWrittenBefore) {
+TEST_P(MemtablesTest, ShowsReadersWhatWasWrittenBefore) {
     constexpr int kKeys = 3000;
     const auto key = [](int i) {
         return std::string{static_cast<char>(i * 37), static_cast<char>(i * 101)} +
@@ -162,6 +168,22 @@ TEST_F(PartitionedMemtableTest, ShowsReadersWhatWasWrittenBefore) {
     reader.join();
     EXPECT_FALSE(wrong);
 }
+
+// As a store that is verified: many short readings, nothing written between them.
+TEST_P(MemtablesTest, ShowsWhatWasWrittenAfterAReading) {
+    for (int i = 0; i < 3; ++i) {
+        change();
+        scan();
+        scan();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, MemtablesTest,
+                         ::testing::Values(&make<PartitionedMemtableFactory>,
+                                           &make<HashedMemtableFactory>),
+                         [](const auto& table) -> std::string {
+                             return table.index == 0 ? "Partitioned" : "Hashed";
+                         });
 
 }  // namespace
 }  // namespace parley::rocksdb
