@@ -112,6 +112,9 @@ const char* name_of(Space space) {
     // a second of it (docs/internals/store.md).
     database.max_total_wal_size = options.write_buffer_bytes;
     database.max_background_jobs = 2;
+    // Writing tables to disk waits behind those who wait for an answer.
+    database.env->LowerThreadPoolCPUPriority(::rocksdb::Env::HIGH, ::rocksdb::CpuPriority::kLow);
+    database.env->LowerThreadPoolCPUPriority(::rocksdb::Env::LOW, ::rocksdb::CpuPriority::kLow);
     database.max_open_files = 512;
     database.bytes_per_sync = 1 << 20;
     database.skip_stats_update_on_db_open = true;
