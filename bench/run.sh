@@ -3,13 +3,14 @@
 # every commit durable, and runs the workloads one after the other. Server and generator share the machine's cores, so
 # compare ratios within one run, and the server's CPU time per message first.
 #
-# usage: run.sh FOLDER-OF-PROGRAMS [pairs|offline|fanout|storm|idle ...]      SECONDS_PER_RUN=10
+# usage: run.sh FOLDER-OF-PROGRAMS [pairs|offline|fanout|storm|idle ...]      SECONDS_PER_RUN=10 HALF_OF_PEAK=15000
 set -euo pipefail
 
 bin=$1
 shift
 [[ $# -gt 0 ]] || set -- pairs offline fanout storm idle
 seconds=${SECONDS_PER_RUN:-10}
+half_of_peak=${HALF_OF_PEAK:-15000} # messages/s
 folder=$(mktemp -d)
 server=
 stop() {
@@ -33,12 +34,21 @@ bench() {
     "$bin/parley-bench" --server "ws://$address" --app "$folder/data/application.json" --server-pid "$server" \
         --seconds "$seconds" "$@"
 }
+# With a line of what the disk took meanwhile, in the columns of the table above it.
+beside_the_disk() {
+    "$(dirname "$0")/disk.py" "$folder" --seconds "$seconds" >"$folder/disk" &
+    local disk=$!
+    "$@"
+    wait "$disk"
+    cat "$folder/disk"
+}
 for workload in "$@"; do
     case $workload in
         pairs)
             bench pairs --pairs 100 --outstanding 1
             bench pairs --pairs 100 --outstanding 16
-            bench pairs --pairs 100 --rate 1000
+            beside_the_disk bench pairs --pairs 100 --rate 1000
+            beside_the_disk bench pairs --pairs 100 --rate "$half_of_peak"
             ;;
         offline) bench offline --users 1000 --messages 100000 --outstanding 64 ;;
         fanout) bench fanout --recipients 100 --outstanding 8 ;;
