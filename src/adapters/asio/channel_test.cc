@@ -461,7 +461,7 @@ TEST(AsioChannel, PingsOfAPeerThatDoesNotReadCostBoundedMemory) {
 }
 
 TEST(AsioChannel, AnIdleConnectionIsSmall) {
-    EXPECT_LE(sizeof(Connection), 336u);
+    EXPECT_LE(sizeof(Connection), 288u);
 }
 
 }  // namespace

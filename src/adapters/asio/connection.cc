@@ -30,6 +30,8 @@ Connection::Connection(AsioLoop& loop, Stream stream, std::shared_ptr<const Chan
       slot_(std::move(slot)),
       held_(received.empty() ? nullptr : std::make_unique<Bytes>(std::move(received))) {}
 
+Connection::~Connection() = default;
+
 void Connection::start(io::ChannelObserver& observer) {
     PARLEY_ASSERT(observer_ == nullptr);
     observer_ = &observer;
@@ -225,11 +227,21 @@ void Connection::on_violation(const Decoder::Violation& violation) {
 
 // ---- writing
 
-Bytes& Connection::out() {
-    if (out_.empty()) {
-        out_ = loop_.core().write_buffers.take();
+Outgoing& Connection::out() {
+    if (!out_) {
+        out_ = loop_.core().outgoing.take();
     }
-    return out_;
+    return *out_;
+}
+
+std::size_t Connection::queued_bytes() const {
+    return out_ ? out_->left() : 0;
+}
+
+void Connection::end_writing() {
+    if (out_) {
+        loop_.core().outgoing.give_back(std::move(out_));
+    }
 }
 
 std::optional<websocket::MaskKey> Connection::next_key() {
@@ -245,19 +257,19 @@ void Connection::begin(std::size_t size) {
         return;
     }
     const std::optional<websocket::MaskKey> key = next_key();
-    frame_key_ = key.value_or(websocket::MaskKey{});
-    frame_bytes_ = size;
-    Bytes& buffer = out();
+    Outgoing& frame = out();
+    frame.frame_key = key.value_or(websocket::MaskKey{});
+    frame.frame_bytes = size;
     std::byte header[websocket::kMaxHeaderBytes];
     const std::size_t header_size = websocket::write_header(header, options_->kind(), size, key);
-    buffer.reserve(buffer.size() + header_size + size);
-    buffer.append(reinterpret_cast<const char*>(header), header_size);
-    frame_start_ = buffer.size();
+    frame.bytes.reserve(frame.bytes.size() + header_size + size);
+    frame.bytes.append(reinterpret_cast<const char*>(header), header_size);
+    frame.frame_start = frame.bytes.size();
 }
 
 void Connection::append(BytesView piece) {
     if (!dropping_frame_) {
-        out_.append(as_text(piece));
+        out_->bytes.append(as_text(piece));
     }
 }
 
@@ -265,10 +277,10 @@ void Connection::end() {
     if (dropping_frame_) {
         return;
     }
-    PARLEY_ASSERT(out_.size() - frame_start_ == frame_bytes_);
+    PARLEY_ASSERT(out_->bytes.size() - out_->frame_start == out_->frame_bytes);
     if (options_->role() == Role::client) {
-        const auto written = std::as_writable_bytes(std::span(out_));
-        websocket::apply_mask(written.subspan(frame_start_), frame_key_, 0);
+        const auto written = std::as_writable_bytes(std::span(out_->bytes));
+        websocket::apply_mask(written.subspan(out_->frame_start), out_->frame_key, 0);
     }
     full_ = full_ || queued_bytes() >= kWriteHighWater;
     schedule_flush();
@@ -281,7 +293,7 @@ void Connection::ping() {
 }
 
 void Connection::write_control(Opcode opcode, BytesView payload) {
-    websocket::append_frame(out(), opcode, payload, next_key());
+    websocket::append_frame(out().bytes, opcode, payload, next_key());
     full_ = full_ || queued_bytes() >= kWriteHighWater;
     schedule_flush();
 }
@@ -307,8 +319,7 @@ void Connection::flush() {
         make_room();
     }
     if (queued_bytes() == 0) {
-        loop_.core().write_buffers.give_back(std::exchange(out_, {}));
-        out_start_ = 0;
+        end_writing();
         on_drained();
     }
 }
@@ -316,12 +327,12 @@ void Connection::flush() {
 // Writes until all is written or the socket takes no more. False: the connection is lost.
 bool Connection::write_queued() {
     while (queued_bytes() > 0) {
-        const BytesView left = as_bytes(out_).subspan(out_start_);
+        const BytesView left = as_bytes(out_->bytes).subspan(out_->start);
         IoResult result = stream_.write(left);
         switch (result.state) {
             case State::done:
                 loop_.core().traffic.bytes_sent.add(static_cast<std::int64_t>(result.bytes));
-                out_start_ += result.bytes;
+                out_->start += result.bytes;
                 break;
             case State::want_write:
                 write_waits_ = true;
@@ -339,9 +350,9 @@ bool Connection::write_queued() {
 }
 
 void Connection::compact() {
-    if (out_start_ > 0 && out_start_ >= queued_bytes()) {
-        out_.erase(0, out_start_);
-        out_start_ = 0;
+    if (out_ && out_->start > 0 && out_->start >= queued_bytes()) {
+        out_->bytes.erase(0, out_->start);
+        out_->start = 0;
     }
 }
 
@@ -442,8 +453,7 @@ void Connection::release() {
     stream_.close();
     held_.reset();
     owed_pong_.reset();
-    out_start_ = 0;
-    loop_.core().write_buffers.give_back(std::exchange(out_, {}));
+    end_writing();
     slot_.release();
 }
 

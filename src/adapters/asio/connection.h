@@ -13,6 +13,8 @@
 
 namespace parley::asio {
 
+struct Outgoing;
+
 // What stands behind a channel: one WebSocket connection. Kept alive by its channel, which drops it
 // when it goes, and by tasks. Every call to the observer is made from on_ready(), a timer, a posted
 // task or the end of a turn, never from a call of the channel.
@@ -26,6 +28,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   public:
     Connection(AsioLoop& loop, Stream stream, std::shared_ptr<const ChannelOptions> options,
                std::string peer_address, std::string received, ConnectionSlot slot);
+
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
 
     void start(io::ChannelObserver& observer);
     void pause_reading(bool paused);
@@ -73,8 +79,9 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     // ---- writing
     void write_control(websocket::Opcode opcode, BytesView payload);
     std::optional<websocket::MaskKey> next_key();
-    Bytes& out();
-    std::size_t queued_bytes() const { return out_.size() - out_start_; }
+    Outgoing& out();
+    std::size_t queued_bytes() const;
+    void end_writing();
     void schedule_flush();
     void flush();
     bool write_queued();
@@ -109,14 +116,11 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool full_ = false;
     bool dropping_frame_ = false;  // a frame begun after the end
     bool shut_down_ = false;
-    websocket::MaskKey frame_key_{};
 
     // Read, but not yet looked at when reading was paused.
     std::unique_ptr<Bytes> held_;
-    Bytes out_;  // lent by the loop's pool while there is something to write
-    std::size_t out_start_ = 0;
-    std::size_t frame_start_ = 0;  // payload of the frame being written
-    std::size_t frame_bytes_ = 0;
+    // Lent by the loop's pool while there is something to write.
+    std::unique_ptr<Outgoing> out_;
     std::unique_ptr<Bytes> owed_pong_;  // the latest ping that came while there was no room
     std::unique_ptr<Ending> ending_;    // made when the end begins
 };

@@ -29,18 +29,28 @@ namespace net = boost::asio;
 // Waits for readiness; reads and writes go to the descriptor directly.
 using Descriptor = net::posix::basic_stream_descriptor<net::io_context::executor_type>;
 
+// What a connection has to write.
+struct Outgoing {
+    Bytes bytes;
+    std::size_t start = 0;        // of what is not written yet
+    std::size_t frame_start = 0;  // of the payload of the frame being made
+    std::size_t frame_bytes = 0;
+    websocket::MaskKey frame_key{};
+
+    std::size_t left() const { return bytes.size() - start; }
+};
+
 // Buffers for what connections write, lent while there is something to write: an idle connection
 // holds none, a busy loop allocates none. Bounded in bytes: one turn may write to many connections.
-class BufferPool {
+class OutgoingPool {
   public:
-    Bytes take();
-    void give_back(Bytes buffer);
+    std::unique_ptr<Outgoing> take();
+    void give_back(std::unique_ptr<Outgoing> outgoing);
 
   private:
     static constexpr std::size_t kKeptBytes = 4 * 1024 * 1024;
     static constexpr std::size_t kLargestKept = 128 * 1024;
-    static constexpr std::size_t kSmallestKept = 128;  // not what a string has without memory
-    std::vector<Bytes> buffers_;
+    std::vector<std::unique_ptr<Outgoing>> free_;
     std::size_t bytes_ = 0;  // their capacity together
 };
 
@@ -93,7 +103,7 @@ struct AsioLoop::Core {
     std::atomic<bool> has_foreign_posts{false};
 
     std::unique_ptr<std::byte[]> scratch;
-    BufferPool write_buffers;
+    OutgoingPool outgoing;
     Traffic traffic;
     MaskKeys mask_keys;
     TlsPipe tls_pipe;

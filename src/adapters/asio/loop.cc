@@ -36,23 +36,24 @@ int make_timer_descriptor() {
 
 }  // namespace
 
-Bytes BufferPool::take() {
-    if (buffers_.empty()) {
-        return {};
+std::unique_ptr<Outgoing> OutgoingPool::take() {
+    if (free_.empty()) {
+        return std::make_unique<Outgoing>();
     }
-    Bytes buffer = std::move(buffers_.back());
-    buffers_.pop_back();
-    bytes_ -= buffer.capacity();
-    return buffer;
+    std::unique_ptr<Outgoing> outgoing = std::move(free_.back());
+    free_.pop_back();
+    bytes_ -= outgoing->bytes.capacity();
+    return outgoing;
 }
 
-void BufferPool::give_back(Bytes buffer) {
-    const std::size_t bytes = buffer.capacity();
-    if (bytes < kSmallestKept || bytes > kLargestKept || bytes_ + bytes > kKeptBytes) {
+void OutgoingPool::give_back(std::unique_ptr<Outgoing> outgoing) {
+    const std::size_t bytes = outgoing->bytes.capacity();
+    if (bytes > kLargestKept || bytes_ + bytes > kKeptBytes) {
         return;
     }
-    buffer.clear();
-    buffers_.push_back(std::move(buffer));
+    outgoing->bytes.clear();
+    outgoing->start = 0;
+    free_.push_back(std::move(outgoing));
     bytes_ += bytes;
 }
 
