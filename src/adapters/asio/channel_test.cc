@@ -184,6 +184,25 @@ TEST(AsioChannel, PausingInTheMiddleOfAReadHoldsBackTheRest) {
     }
 }
 
+std::string masked_frame(std::string_view payload) {
+    Bytes frame;
+    websocket::append_frame(frame, websocket::Opcode::binary, as_bytes(payload),
+                            websocket::MaskKey{9, 8, 7, 6});
+    return frame;
+}
+
+TEST(AsioChannel, WhatCameBehindTheUpgradeIsToldBeforeWhatCameSince) {
+    AsioLoop loop;
+    Server server(loop);
+    RawPeer peer = RawPeer::to_port(server.port());
+    // There, and the socket ready, when the channel first looks.
+    server.on_channel_hook = [&](Peer&) { peer.send(masked_frame("second")); };
+    peer.send(testing::upgrade_request() + masked_frame("first"));
+    ASSERT_TRUE(run_until(
+        loop, [&] { return !server.peers.empty() && server.peers.back()->messages.size() == 2; }));
+    EXPECT_EQ(server.peers.back()->messages, (std::vector<std::string>{"first", "second"}));
+}
+
 TEST(AsioChannel, TheObserverMayDestroyTheChannelInEveryCallback) {
     AsioLoop loop;
     Server server(loop);

@@ -91,11 +91,12 @@ void Connection::on_ready(Readiness readiness) {
     if (readiness.read && std::exchange(write_wants_read_, false)) {
         flush();
     }
-    if (readable_ && wants_to_read()) {
-        read_some();
+    if (readable_) {
+        resume_reading();
     }
 }
 
+// What was read before comes before what is read now.
 void Connection::resume_reading() {
     if (held_ && wants_to_read()) {
         const std::unique_ptr<Bytes> bytes = std::exchange(held_, nullptr);
