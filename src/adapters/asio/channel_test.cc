@@ -470,12 +470,18 @@ TEST(AsioChannel, PingsOfAPeerThatDoesNotReadCostBoundedMemory) {
         client.send(websocket::Opcode::ping, std::to_string(i) + std::string(100, 'p'));
         loop.run_turn(AsioLoop::Wait::no);
     }
+    // Of 3,000 pings nearly all are answered by the last pong alone. A close that comes before
+    // there is room would leave that out too (RFC 6455, 5.5.2).
+    ASSERT_TRUE(RawPeer::await_until(loop, [&] {
+        const std::string& received = client.peer.receive();
+        return received.find("2999ppp",
+                             received.size() - std::min<std::size_t>(received.size(), 4096)) !=
+               std::string::npos;
+    }));
     client.send(websocket::Opcode::close, close_payload(1000));
     ASSERT_TRUE(client.peer.await_end(loop));
     ASSERT_TRUE(run_until(loop, [&] { return client.other->end.has_value(); }));
-    // Of 3,000 pings nearly all are answered by the last pong alone.
     EXPECT_LT(client.peer.received.size(), 10'000'000u);
-    EXPECT_NE(client.peer.received.find("2999ppp"), std::string::npos);
     EXPECT_EQ(client.peer.received.find("1500ppp"), std::string::npos);
 }
 
