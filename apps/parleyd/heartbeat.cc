@@ -37,7 +37,7 @@ bool Heartbeat::beat() {
             continue;
         }
         const int thread = pulse->thread;
-        if (thread != 0 && waits_for_disk_(thread)) {
+        if (thread != 0 && waits_for_disk_(i, thread)) {
             log_.warn("server.loop_waits_for_disk", {{"loop", std::uint64_t{i}}});
         } else {
             log_.error("server.loop_stuck", {{"loop", std::uint64_t{i}}, {"thread", thread}});

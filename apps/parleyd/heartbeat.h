@@ -17,8 +17,9 @@ namespace parley::parleyd {
 // tells of the disk.
 class Heartbeat {
   public:
-    // Says whether the thread with this number waits for the disk.
-    using WaitsForDisk = UniqueFunction<bool(int thread)>;
+    // Says whether this loop, by its place among those given, waits for the disk; `thread` is the
+    // number of the thread that it ran on.
+    using WaitsForDisk = UniqueFunction<bool(std::size_t loop, int thread)>;
 
     // The loops outlive the heartbeat.
     Heartbeat(std::vector<io::Loop*> loops, WaitsForDisk waits_for_disk, Logger log);

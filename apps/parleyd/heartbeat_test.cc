@@ -20,8 +20,9 @@ class HeartbeatTest : public testing::Test {
     io::ManualLoop first_;
     io::ManualLoop second_;
     bool disk_is_stuck_ = false;
-    Heartbeat heartbeat_{
-        {&first_, &second_}, [this](int) { return disk_is_stuck_; }, Logger(null_log())};
+    Heartbeat heartbeat_{{&first_, &second_},
+                         [this](std::size_t, int) { return disk_is_stuck_; },
+                         Logger(null_log())};
 };
 
 TEST_F(HeartbeatTest, BeatsWhileEveryLoopTurns) {
@@ -61,7 +62,7 @@ TEST_F(HeartbeatTest, ALoopThatWaitsForTheDiskIsNotStuck) {
 
 TEST_F(HeartbeatTest, MayGoBeforeTheTasksThatItPosted) {
     {
-        Heartbeat other({&first_}, waits_for_disk, Logger(null_log()));
+        Heartbeat other({&first_}, [](std::size_t, int) { return false; }, Logger(null_log()));
         EXPECT_TRUE(other.beat());
     }
     EXPECT_EQ(first_.run_ready(), 1u);

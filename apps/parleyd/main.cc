@@ -110,7 +110,12 @@ void serve(const CommandLine& line, Server& server, Events& events, Supervisor& 
     using Event = Events::Event;
     const std::string status = "ready on " + to_string(server.listening());
     supervisor.ready(status);
-    Heartbeat heartbeat(server.loops(), waits_for_disk, Logger(sink));
+    Heartbeat heartbeat(
+        server.loops(),
+        [&server](std::size_t loop, int thread) {
+            return (loop == Server::kStoreLoop && server.is_committing()) || waits_for_disk(thread);
+        },
+        Logger(sink));
     const auto period = supervisor.period();
     auto next_beat = std::chrono::steady_clock::now();
     const auto reloads = std::make_shared<std::atomic<int>>(0);  // under way

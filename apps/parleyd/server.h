@@ -54,8 +54,11 @@ class Server {
     // Reads the certificate again; without TLS no effect. On an error the old one stays.
     Result<void> reload_certificate();
 
-    // Every loop that serves. After open(); they live as long as the server.
+    // Every loop that serves, the store's first. After open(); they live as long as the server.
+    static constexpr std::size_t kStoreLoop = 0;
     std::vector<io::Loop*> loops() const;
+    // The store's loop may be waiting for the disk. After open(). Any thread.
+    bool is_committing() const { return store_->is_committing(); }
     // Reads the files of the applications again, soon and on no loop that serves; the log says what
     // came of it. `done` hears whether they count now, on the first loop. After run().
     void reload_applications(UniqueFunction<void(bool)> done);

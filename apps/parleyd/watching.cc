@@ -9,6 +9,7 @@ namespace {
 
 // What a scrape tells of disk and engine is no older.
 constexpr Duration kNumbersEvery = std::chrono::seconds(5);
+constexpr const char* kStoreLoop = "store";
 
 }  // namespace
 
@@ -16,7 +17,7 @@ Watching::Watching(Parts parts) : parts_(std::move(parts)), process_(*parts_.bac
     const auto feel = [this](std::string name, io::Loop& loop) {
         pulses_.push_back({std::move(name), std::make_unique<server::Pulse>(loop)});
     };
-    feel("store", *parts_.store_loop);
+    feel(kStoreLoop, *parts_.store_loop);
     for (std::size_t i = 0; i < parts_.loops.size(); ++i) {
         feel(std::to_string(i), *parts_.loops[i]);
     }
@@ -38,7 +39,9 @@ server::Probes Watching::probes() {
 
 std::optional<std::string> Watching::unhealthy(Instant now) const {
     for (const Felt& felt : pulses_) {
-        if (felt.pulse->stuck(now)) {
+        // A commit that the disk does not answer is what /readyz tells of, and no restart heals.
+        const bool waits_for_disk = felt.name == kStoreLoop && parts_.store->is_committing();
+        if (felt.pulse->stuck(now) && !waits_for_disk) {
             const auto seconds =
                 std::chrono::duration_cast<std::chrono::seconds>(felt.pulse->age(now));
             return "loop " + felt.name + " has not turned for " + std::to_string(seconds.count()) +

@@ -49,7 +49,6 @@ struct Watch {
     const std::shared_ptr<Ear>* ear;
     Wakes::Watcher watcher;
 
-    friend bool operator==(const Watch&, const Watch&) = default;
 };
 
 // The hash is not noexcept, so that the table keeps it and need not look at its neighbours'

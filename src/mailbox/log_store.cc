@@ -302,6 +302,7 @@ class LogStoreOnTable final : public LogStore {
         });
     }
     StoreStatus status() const override { return shared_->status(); }
+    bool is_committing() const override { return shared_->metrics.under_way_since.value() != 0; }
     void ask_numbers() override { shared_->ask_numbers(); }
     void write_metrics(MetricsText& text, Instant now) const override {
         shared_->metrics.write(text, now);

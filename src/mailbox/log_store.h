@@ -66,6 +66,8 @@ class LogStore {
     virtual void write_metrics(MetricsText& text, Instant now) const = 0;
     // Any thread.
     virtual StoreStatus status() const = 0;
+    // A commit is with the table, and the store's loop may be waiting for the disk. Any thread.
+    virtual bool is_committing() const = 0;
     // Asks the engine and the file system for what status() tells of them. Blocks: from a thread
     // that serves nobody, every few seconds.
     virtual void ask_numbers() = 0;

@@ -6,8 +6,9 @@
 namespace parley::server {
 
 // Feels whether a loop turns, and how late it runs what is due. It beats by a timer of the loop
-// several times a second; a loop that is kept busy by one thing (a reading that the disk does not
-// answer, an endless loop of ours) misses beats, and what it does next is late by that much.
+// several times a second; a loop that is kept busy by one thing (a reading or a commit that the
+// disk does not answer, an endless loop of ours) misses beats, and what it does next is late by
+// that much.
 //
 // Made before the loop runs or on it, destroyed on it or when it has stopped; the rest from any
 // thread.

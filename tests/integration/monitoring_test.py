@@ -212,6 +212,13 @@ class HangingDisk(ProgramTest):
         page = server.control("/metrics")[1]
         self.assertGreaterEqual(float(re.search(r"(?m)^parley_store_commit_under_way_seconds (.*)$", page).group(1)), 5)
         self.assertIn("\nparley_ready 0\n", page)
+        # The store's loop waits in that write. However long: no restart heals a disk.
+        age = re.compile(r'(?m)^parley_loop_age_seconds\{loop="store"\} (.*)$')
+        deadline = time.monotonic() + SECONDS
+        while float(age.search(server.control("/metrics")[1]).group(1)) < 10.5:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        self.assertEqual(server.control("/healthz")[0], 200)
         hang.unlink()
         self.until(server, 200)
         self.assertIn("\nparley_ready 1\n", server.control("/metrics")[1])
