@@ -42,8 +42,8 @@ TEST_F(ReceiptsTest, NeedNoHeadOfTheMailbox) {
     EXPECT_EQ(server.store.head_calls, heads);
 }
 
-// R21: the mark that a session knows may lag behind what its user's other session has moved since.
-TEST_F(ReceiptsTest, AreAppendedOnceByASessionThatKnowsAnOldMark) {
+// R21: what one session of a user acknowledged, another acknowledges again.
+TEST_F(ReceiptsTest, AreAppendedOnceForAllSessionsOfAUser) {
     TestDevice other(*server.loops.front(), "bob", "b2");
     other.acknowledges = false;
     server.open(other);

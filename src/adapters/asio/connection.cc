@@ -35,7 +35,10 @@ Connection::~Connection() = default;
 void Connection::start(io::ChannelObserver& observer) {
     PARLEY_ASSERT(observer_ == nullptr);
     observer_ = &observer;
-    loop_.core().ready_set->add(stream_.descriptor(), *this);
+    if (!loop_.core().ready_set->add(stream_.descriptor(), *this)) {
+        loop_.post([self = shared_from_this()] { self->lost("no memory to wait for it"); });
+        return;
+    }
     // What came behind the upgrade, or lies in the TLS layer, does not make the socket ready.
     readable_ = stream_.is_tls();
     if (readable_ || held_) {
@@ -69,8 +72,18 @@ void Connection::pause_reading(bool paused) {
         return;
     }
     paused_ = paused;
-    if (!paused) {
-        loop_.post([self = shared_from_this()] { self->resume_reading(); });
+    if (!paused || broken_) {
+        loop_.post([self = shared_from_this()] {
+            self->look_for_break();
+            self->resume_reading();
+        });
+    }
+}
+
+// While nothing is read, a connection that broke shows in this way only.
+void Connection::look_for_break() {
+    if (broken_ && paused_ && phase_ == Phase::open) {
+        lost("connection lost");
     }
 }
 
@@ -78,9 +91,10 @@ void Connection::on_ready(Readiness readiness) {
     const auto self = shared_from_this();
     readable_ = readable_ || readiness.read;
     peer_ended_ = peer_ended_ || readiness.ended;
-    // While nothing is read, a connection that broke shows in this way only.
-    if (readiness.broken && paused_ && phase_ == Phase::open) {
-        return lost("connection lost");
+    broken_ = broken_ || readiness.broken;
+    look_for_break();
+    if (phase_ == Phase::ended) {
+        return;
     }
     if (readiness.write) {
         readable_ = std::exchange(read_wants_write_, false) || readable_;

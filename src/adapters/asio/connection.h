@@ -67,6 +67,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     void on_ready(Readiness readiness) override;
     bool wants_to_read() const;
     void resume_reading();
+    void look_for_break();
     void read_some();
     bool take_bytes(std::span<std::byte> bytes);
     void deliver(std::span<std::byte> bytes);
@@ -109,6 +110,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool paused_ = false;
     bool readable_ = false;     // it was not read until it was empty
     bool peer_ended_ = false;   // nothing more is told after what lies there
+    bool broken_ = false;       // it can only be read to its end
     bool write_waits_ = false;  // until there is room again
     bool flush_scheduled_ = false;
     bool read_wants_write_ = false;  // TLS

@@ -71,7 +71,7 @@ struct AsioLoop::Core {
     Core();
 
     // Destroys what is left: tasks first, while all still works, then the handlers of the
-    // io_context with the connections that they own.
+    // io_context with what they own.
     void shut_down();
     Instant now();
     void turn(Wait wait);

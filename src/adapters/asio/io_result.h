@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+#include <cerrno>
 #include <cstddef>
 #include <string>
 
@@ -18,5 +20,16 @@ struct IoResult {
     std::size_t bytes = 0;
     std::string what;
 };
+
+// An interrupted call would pass for a socket that is empty or full, and nobody would be told when
+// it is not.
+template <typename Call>
+ssize_t uninterrupted(Call call) {
+    ssize_t done = call();
+    while (done < 0 && errno == EINTR) {
+        done = call();
+    }
+    return done;
+}
 
 }  // namespace parley::asio

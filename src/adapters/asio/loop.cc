@@ -42,12 +42,12 @@ std::unique_ptr<Outgoing> OutgoingPool::take() {
     }
     std::unique_ptr<Outgoing> outgoing = std::move(free_.back());
     free_.pop_back();
-    bytes_ -= outgoing->bytes.capacity();
+    bytes_ -= sizeof(Outgoing) + outgoing->bytes.capacity();
     return outgoing;
 }
 
 void OutgoingPool::give_back(std::unique_ptr<Outgoing> outgoing) {
-    const std::size_t bytes = outgoing->bytes.capacity();
+    const std::size_t bytes = sizeof(Outgoing) + outgoing->bytes.capacity();
     if (bytes > kLargestKept || bytes_ + bytes > kKeptBytes) {
         return;
     }

@@ -12,11 +12,11 @@ ReadySet::ReadySet(boost::asio::io_context& context)
     epoll_.release();
 }
 
-void ReadySet::add(int descriptor, ReadyObserver& observer) {
+bool ReadySet::add(int descriptor, ReadyObserver& observer) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.ptr = &observer;
-    PARLEY_ASSERT(::epoll_ctl(wait_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) == 0);
+    return ::epoll_ctl(wait_.native_handle(), EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
 void ReadySet::remove(int descriptor, ReadyObserver& observer) {

@@ -40,8 +40,9 @@ class ReadySet {
     ReadySet& operator=(const ReadySet&) = delete;
     ~ReadySet() = default;
 
-    // Told from now on, also of what is ready already. The observer outlives its entry.
-    void add(int descriptor, ReadyObserver& observer);
+    // Told from now on, also of what is ready already. The observer outlives its entry. False: the
+    // system has no memory for it, and nothing will be told.
+    [[nodiscard]] bool add(int descriptor, ReadyObserver& observer);
     // Before the descriptor is closed. Also from within on_ready() of any observer.
     void remove(int descriptor, ReadyObserver& observer);
     // Waits for the next ones; once a turn.

@@ -12,7 +12,7 @@ namespace {
 using State = IoResult::State;
 
 IoResult failure_of(int error, State blocked) {
-    if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) {
+    if (error == EAGAIN || error == EWOULDBLOCK) {
         return {blocked, 0, {}};
     }
     return {State::failed, 0, std::generic_category().message(error)};
@@ -36,7 +36,8 @@ IoResult Stream::peek(std::span<std::byte> buffer) {
 }
 
 IoResult Stream::receive(std::span<std::byte> buffer, int flags) {
-    const ssize_t got = ::recv(descriptor_.get(), buffer.data(), buffer.size(), flags);
+    const ssize_t got = uninterrupted(
+        [&] { return ::recv(descriptor_.get(), buffer.data(), buffer.size(), flags); });
     if (got > 0) {
         return {State::done, static_cast<std::size_t>(got), {}};
     }
@@ -50,7 +51,8 @@ IoResult Stream::write(BytesView bytes) {
     if (tls_) {
         return tls_.write(bytes);
     }
-    const ssize_t sent = ::send(descriptor_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = uninterrupted(
+        [&] { return ::send(descriptor_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (sent >= 0) {
         return {State::done, static_cast<std::size_t>(sent), {}};
     }

@@ -30,9 +30,10 @@ int descriptor_of(BIO* bio) {
 
 int bio_write(BIO* bio, const char* data, int size) {
     BIO_clear_retry_flags(bio);
-    const ssize_t sent =
-        ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    const ssize_t sent = uninterrupted([&] {
+        return ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+    });
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         BIO_set_retry_write(bio);
     }
     return static_cast<int>(sent);
@@ -40,8 +41,9 @@ int bio_write(BIO* bio, const char* data, int size) {
 
 int bio_read(BIO* bio, char* data, int size) {
     BIO_clear_retry_flags(bio);
-    const ssize_t got = ::recv(descriptor_of(bio), data, static_cast<std::size_t>(size), 0);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    const ssize_t got = uninterrupted(
+        [&] { return ::recv(descriptor_of(bio), data, static_cast<std::size_t>(size), 0); });
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         BIO_set_retry_read(bio);
     }
     return static_cast<int>(got);
@@ -255,10 +257,6 @@ void Tls::close_notify() {
         SSL_shutdown(ssl_.get());
         ERR_clear_error();
     }
-}
-
-bool Tls::has_pending() const {
-    return ssl_ && SSL_has_pending(ssl_.get()) == 1;
 }
 
 IoResult Tls::result_of(int returned, std::size_t bytes) const {

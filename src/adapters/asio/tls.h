@@ -62,8 +62,6 @@ class Tls {
     IoResult write(BytesView bytes);
     // Tells the peer that nothing more comes. What does not go out at once is left.
     void close_notify();
-    // True if it holds bytes that the descriptor does not show.
-    bool has_pending() const;
 
   private:
     struct Free {

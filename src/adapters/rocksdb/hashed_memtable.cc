@@ -109,8 +109,9 @@ class Chains final : public MemTableRep {
     const std::unique_ptr<std::array<std::atomic<Node*>, kChains>> chains_ =
         std::make_unique<std::array<std::atomic<Node*>, kChains>>();
     std::atomic<std::size_t> count_{0};
-    std::mutex mutex_;  // guards sorted_; nothing else is locked or called while it is held
+    std::mutex mutex_;  // guards the two below; nothing else is locked or called while it is held
     std::shared_ptr<const Places> sorted_;
+    std::size_t sorted_at_ = 0;  // what was counted before: all of these are in sorted_
 };
 
 Place Chains::place_of(Node& node) const {
@@ -128,7 +129,7 @@ std::shared_ptr<const Places> Chains::in_order() {
     const std::size_t count = count_.load(std::memory_order_acquire);
     {
         const std::lock_guard lock(mutex_);
-        if (sorted_ && sorted_->size() == count) {
+        if (sorted_ && sorted_at_ == count) {
             return sorted_;
         }
     }
@@ -145,6 +146,7 @@ std::shared_ptr<const Places> Chains::in_order() {
     });
     const std::lock_guard lock(mutex_);
     sorted_ = places;
+    sorted_at_ = count;
     return places;
 }
 

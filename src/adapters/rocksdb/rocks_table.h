@@ -34,8 +34,8 @@ struct RocksTableOptions {
 //   rocksdb/   the engine's own files and its LOG
 //   EPOCH      names this lifetime of the store; backups leave it out (R19)
 //   IN_USE     locked while the table is open
-// commit() goes to one thread, which writes and flushes (one fdatasync each) and posts the answer
-// to the loop. The rest may be called from any thread. Closing waits for a commit under way.
+// commit() writes and flushes (one fdatasync each) on the store's loop, which waits for the disk,
+// and posts the answer to it. The rest may be called from any thread.
 class RocksTable : public mailbox::Table {
   public:
     // Makes the folder where there is none. `loop` is the store's and outlives the table. Errors:
