@@ -28,7 +28,7 @@ constexpr Flag kFlags[] = {
     {"engine", "rocksdb", "What stores the messages [rocksdb]"},
     {"retention", "DURATION", "How long messages are kept: 500ms, 30s, 10m, 12h, 30d [30d]"},
     {"unknown_recipients", "reject|hold", "Messages for users never seen [reject]"},
-    {"threads", "N", "Threads for connections [0: one less than there are cores]"},
+    {"threads", "N", "Threads for connections [0: one for each core]"},
     {"log.level", "LEVEL", "trace, debug, info, warn or error [info]"},
     {"log.format", "text|json", "Form of the log on standard error [text]"},
 };

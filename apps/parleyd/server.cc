@@ -62,9 +62,9 @@ Server::~Server() {
 
 Result<void> Server::open() {
     PARLEY_CHECK(open_folder());
-    const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-    const unsigned threads = settings_.threads != 0 ? settings_.threads : std::max(1u, cores - 1);
-    for (unsigned i = 0; i < threads; ++i) {
+    const std::uint32_t threads =
+        connection_threads(settings_.threads, std::thread::hardware_concurrency());
+    for (std::uint32_t i = 0; i < threads; ++i) {
         loops_.push_back(std::make_unique<asio::AsioLoop>());
     }
     // Before the store: a wrong certificate or application file is found without its recovery.

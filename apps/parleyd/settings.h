@@ -29,7 +29,7 @@ struct Settings {
     std::string tls_key;
     Engine engine = Engine::rocksdb;
     UnknownRecipients unknown_recipients = UnknownRecipients::reject;  // R13
-    std::uint32_t threads = 0;  // loops for connections; 0: one less than there are cores
+    std::uint32_t threads = 0;  // loops for connections; 0: one for each core
     LogLevel log_level = LogLevel::info;
     LogFormat log_format = LogFormat::text;
     bool insecure_bind = false;
@@ -91,6 +91,10 @@ std::vector<std::string> check_relations(const Loaded& loaded);
 
 // For people: the key, and in parentheses where it was given or that it is the default.
 std::string name_of_key(std::string_view key, const std::map<std::string, std::string>& where);
+
+// How many loops there are for connections, of a machine with so many cores (0: nobody knows). The
+// store's own thread is not reckoned with: most of the time it waits for the disk.
+std::uint32_t connection_threads(std::uint32_t setting, unsigned cores);
 
 // How many sessions a loop takes, of a server that takes so many connections: somewhat fewer than
 // its share, so that those in between are told why they are sent away, and at least one.

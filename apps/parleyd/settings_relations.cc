@@ -32,6 +32,10 @@ std::string name_of_key(std::string_view key, const std::map<std::string, std::s
                                 : fmt::format("{} ({})", key, found->second);
 }
 
+std::uint32_t connection_threads(std::uint32_t setting, unsigned cores) {
+    return setting != 0 ? setting : std::max(1u, cores);
+}
+
 std::uint32_t sessions_per_loop(std::uint32_t connections, std::size_t loops) {
     const std::uint64_t in_all = std::uint64_t{connections} * 15 / 16;
     return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (in_all + loops - 1) / loops));

@@ -295,6 +295,15 @@ TEST(Settings, LettersBeyondAsciiStandInCommentsOrAreEscaped) {
     }
 }
 
+TEST(Settings, ThereAreAsManyThreadsForConnectionsAsCoresUnlessANumberIsGiven) {
+    EXPECT_EQ(connection_threads(0, 1), 1u);
+    EXPECT_EQ(connection_threads(0, 2), 2u);
+    EXPECT_EQ(connection_threads(0, 64), 64u);
+    EXPECT_EQ(connection_threads(0, 0), 1u);
+    EXPECT_EQ(connection_threads(1, 8), 1u);
+    EXPECT_EQ(connection_threads(8, 2), 8u);
+}
+
 TEST(Settings, ALoopTakesItsShareOfSessionsHoweverFewThereMayBe) {
     EXPECT_EQ(sessions_per_loop(1, 1), 1u);
     EXPECT_EQ(sessions_per_loop(10, 1), 9u);

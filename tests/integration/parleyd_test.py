@@ -76,6 +76,13 @@ class Start(ProgramTest):
             self.assertEqual(connection.getresponse().status, status, target)
             connection.close()
 
+    def test_there_is_a_thread_for_connections_for_each_core_unless_a_number_is_given(self):
+        for arguments, threads in (((), os.cpu_count()), (("--threads", "3"), 3)):
+            server = self.serve(*arguments)
+            server.wait_logged("server.started")
+            self.assertRegex(server.errors(), rf"server\.started .*\bthreads={threads}\b")
+            self.assertEqual(server.end(), 0)
+
     def test_a_log_that_nobody_reads_stops_nothing(self):
         unread, log = os.pipe()
         os.set_blocking(log, False)
