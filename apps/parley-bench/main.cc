@@ -76,7 +76,8 @@ void add_options(CLI::App& app, Settings& settings, std::string& file, bool& jso
         ->check(CLI::Range(1, 256));
     app.add_option("--source", settings.sources,
                    "address to connect from, or a range such as 127.0.0.1-127.0.0.20; may be "
-                   "repeated: connections take them in turn");
+                   "repeated: connections take them in turn (default to an IPv4 loopback address: "
+                   "127.0.0.1-127.0.0.16)");
     app.add_option("--run", settings.run,
                    "in the names of the users; a second run with the same name meets them again");
     app.add_option("--connecting", settings.connecting, "connections in the making at once")
@@ -187,6 +188,7 @@ int run_plan(const Settings& settings, const Plan& plan, bool json, std::uint64_
     }
     report.interrupted = outcome.interrupted;
     plan.report(settings, outcome, report);
+    add_ports(report, plan.connections, target->sources().size());
     if (report.figures.empty()) {
         return complain("interrupted before anything was measured", kInterrupted);
     }

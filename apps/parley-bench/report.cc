@@ -10,6 +10,9 @@ namespace {
 
 // A thread that is busier than this adds its own delays to what it measures.
 constexpr double kBusy = 0.85;
+// connect() tries every other port of its range first (by default 28,232 ports), and only then the
+// rest: beyond these, each new connection looks at all of them in vain.
+constexpr std::size_t kPortsAtHand = 14'000;
 
 }  // namespace
 
@@ -46,6 +49,16 @@ void add_costs(Report& report, const Settings& settings, const Span& span, doubl
                    "ms");
     }
     report.add(prefix + "server resident memory", span.resident_kib, "KiB");
+}
+
+void add_ports(Report& report, std::size_t connections, std::size_t addresses) {
+    const std::size_t each = connections / std::max<std::size_t>(addresses, 1);
+    if (each > kPortsAtHand) {
+        report.warnings.push_back(fmt::format(
+            "{} connections from one address: above {} the system looks long for a free port, and "
+            "the generator measured that too: more addresses to connect from (--source)",
+            each, kPortsAtHand));
+    }
 }
 
 void add_stages(Report& report, const Tally& tally, const std::vector<std::string>& names) {

@@ -63,6 +63,9 @@ void add_rates(Report& report, const Span& span, const Tally& tally,
 // CPU shares, CPU per 1,000 messages and memory; names begin with `prefix`.
 void add_costs(Report& report, const Settings& settings, const Span& span, double messages,
                const std::string& prefix);
+// A warning, if so many connections at once from so many addresses (0: the system's choice, one)
+// are so many that the generator pays for finding a free port.
+void add_ports(Report& report, std::size_t connections, std::size_t addresses);
 // Latencies, and what is missing.
 void add_stages(Report& report, const Tally& tally, const std::vector<std::string>& names);
 

@@ -22,12 +22,16 @@ struct SocketAddress {
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
+// Leaves the addresses that this machine can connect from.
+void drop_foreign(std::vector<SocketAddress>& addresses);
+
 // Where the connections go: resolved once, then the same for all of them and all threads.
 class Target {
   public:
     // `url`: ws://HOST[:PORT] or wss://HOST[:PORT]. `ca_file`: PEM, empty: the system's
-    // certificates. `sources`: addresses, or ranges A-B of IPv4 addresses, to connect from in turn.
-    // Errors: invalid_argument that names what does not fit.
+    // certificates. `sources`: addresses, or ranges A-B of IPv4 addresses, to connect from in turn;
+    // none: several to an IPv4 loopback address, as ports run short on one (add_ports()). Errors:
+    // invalid_argument that names what does not fit.
     static Result<Target> make(const std::string& url, const std::string& ca_file,
                                const std::vector<std::string>& sources);
     Target(Target&&) noexcept;

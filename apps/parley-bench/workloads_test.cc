@@ -222,6 +222,21 @@ TEST(Storm, EndsWhenEveryDeviceHasCaughtUp) {
     EXPECT_GT(done.figure("devices caught up"), 0);
 }
 
+// 15,000 connections of one address cost the generator twice the time: half of its ports are
+// taken, and each connect() looks for a free one.
+TEST(Storm, ComesFromSeveralAddressesOfThisMachineUnlessToldFromWhich) {
+    const FakeServer server({});
+    Settings settings = settings_for("storm");
+    settings.pairs = 40;
+    settings.messages = 1;
+    settings.sources = {"127.0.0.7"};
+    EXPECT_EQ(run_workload(server, settings, plan_storm(settings)).failure, "");
+    EXPECT_EQ(server.addresses(), 1u);
+    settings.sources.clear();
+    EXPECT_EQ(run_workload(server, settings, plan_storm(settings)).failure, "");
+    EXPECT_EQ(server.addresses(), 16u);
+}
+
 TEST(Fanout, WaitsForAllRecipientsOfAMessage) {
     const FakeServer server({});
     Settings settings = settings_for("fanout");
@@ -259,6 +274,47 @@ TEST(Report, WarnsWhenTheGeneratorMeasuredItself) {
     add_costs(report, Settings{}, span, 1, "");
     ASSERT_EQ(report.warnings.size(), 1u);
     EXPECT_NE(report.warnings[0].find("86 %"), std::string::npos) << report.warnings[0];
+}
+
+TEST(Report, WarnsWhenTheGeneratorPaysForPorts) {
+    constexpr std::pair<std::size_t, std::size_t> kEnough[] = {
+        {14'000, 0}, {14'000, 1}, {28'001, 2}, {224'000, 16}};
+    constexpr std::pair<std::size_t, std::size_t> kTooMany[] = {
+        {14'001, 0}, {14'001, 1}, {28'002, 2}, {240'000, 16}};
+    for (const auto& [connections, addresses] : kEnough) {
+        Report report;
+        add_ports(report, connections, addresses);
+        EXPECT_TRUE(report.warnings.empty()) << connections << " from " << addresses;
+    }
+    for (const auto& [connections, addresses] : kTooMany) {
+        Report report;
+        add_ports(report, connections, addresses);
+        ASSERT_EQ(report.warnings.size(), 1u) << connections << " from " << addresses;
+        EXPECT_NE(report.warnings[0].find("--source"), std::string::npos);
+    }
+}
+
+TEST(Target, ConnectsToAnIpv4LoopbackAddressFromSeveralAndElsewhereAsTheSystemChooses) {
+    const auto sources_of = [](const std::string& url, const std::vector<std::string>& given) {
+        const auto target = Target::make(url, "", given);
+        return target ? target->sources().size() : SIZE_MAX;
+    };
+    EXPECT_EQ(sources_of("ws://127.0.0.1:7700", {}), 16u);
+    EXPECT_EQ(sources_of("ws://127.1.2.3:7700", {}), 16u);
+    EXPECT_EQ(sources_of("ws://192.0.2.1:7700", {}), 0u);
+    EXPECT_EQ(sources_of("ws://[::1]:7700", {}), 0u);
+    EXPECT_EQ(sources_of("ws://127.0.0.1:7700", {"127.0.0.5"}), 1u);
+}
+
+// 240.0.0.0/4 is reserved (RFC 1112): no machine has such an address.
+TEST(Target, ConnectsFromNoAddressThatThisMachineDoesNotHave) {
+    auto target =
+        Target::make("ws://127.0.0.1:7700", "", {"127.0.0.1-127.0.0.2", "240.0.0.1-240.0.0.3"});
+    ASSERT_TRUE(target);
+    std::vector<SocketAddress> addresses = target->sources();
+    ASSERT_EQ(addresses.size(), 5u);
+    drop_foreign(addresses);
+    EXPECT_EQ(addresses.size(), 2u);
 }
 
 TEST(Target, SaysWhatDoesNotFit) {

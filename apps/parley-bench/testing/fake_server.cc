@@ -74,7 +74,12 @@ void FakeServer::run() {
 }
 
 void FakeServer::accept_all() {
-    for (int fd = 0; (fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    auto* const any = reinterpret_cast<sockaddr*>(&from);
+    for (int fd = 0; (fd = ::accept4(listener_, any, &size, SOCK_CLOEXEC)) >= 0;) {
+        came_from_.insert(from.sin_addr.s_addr);
+        addresses_ = came_from_.size();
         const int yes = 1;
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         peers_[fd].fd = fd;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +39,8 @@ class FakeServer {
     std::string url() const { return "ws://127.0.0.1:" + std::to_string(port_); }
     std::size_t submissions() const { return submissions_; }
     std::size_t hellos() const { return hellos_; }
+    // From how many they came.
+    std::size_t addresses() const { return addresses_; }
 
   private:
     struct Peer {
@@ -79,6 +82,8 @@ class FakeServer {
     std::uint64_t sequence_ = 0;
     std::atomic<std::size_t> submissions_{0};
     std::atomic<std::size_t> hellos_{0};
+    std::set<std::uint32_t> came_from_;
+    std::atomic<std::size_t> addresses_{0};
     std::thread thread_;
 };
 
