@@ -49,6 +49,8 @@ for workload in "$@"; do
             bench pairs --pairs 100 --outstanding 16
             beside_the_disk bench pairs --pairs 100 --rate 1000
             beside_the_disk bench pairs --pairs 100 --rate "$half_of_peak"
+            # About what the server commits at 15,000 messages/s, with nothing else.
+            "$(dirname "$0")/disk.py" "$folder" --seconds "$seconds" --rate 800 --bytes 22000
             ;;
         offline) bench offline --users 1000 --messages 100000 --outstanding 64 ;;
         fanout) bench fanout --recipients 100 --outstanding 8 ;;

@@ -285,7 +285,7 @@ class Verify(BackupTest):
         self.server.wait()
         log = max((self.data / "store" / "rocksdb").glob("*.log"), key=lambda p: p.stat().st_size)
         content = bytearray(log.read_bytes())
-        content[len(content) // 3] ^= 0x55
+        content[len(content.rstrip(b"\0")) // 3] ^= 0x55
         log.write_bytes(content)
         out = self.run_command(1, "verify", "--data", "data")[0]
         self.assertIn("; 1 thing is wrong; look at the disk", out)

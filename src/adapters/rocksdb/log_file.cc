@@ -21,6 +21,9 @@ namespace {
 constexpr std::size_t kBlock = 32 * 1024;
 constexpr std::size_t kHeader = 7;
 constexpr std::size_t kSector = 512;
+// The last bytes of a record may be zeros by themselves: less than so many do not prove that they
+// were never written.
+constexpr std::size_t kProvesNothing = 8;
 // A record is a batch: its first sequence number (8 bytes), the number of its entries (4 bytes),
 // both little-endian, and the entries, none of which is shorter than kLeastEntry.
 constexpr std::size_t kBatchHeader = 12;
@@ -100,6 +103,7 @@ class LogScan {
   public:
     void block(std::string_view bytes, std::uint64_t offset, bool is_last) {
         std::size_t at = 0;
+        ends_in_zeros_ = ends_in_zeros_ && all_zero(bytes);
         while (!damage_ && bytes.size() - at >= kHeader) {
             const Fragment fragment(bytes, at);
             const bool follows = in_record_ ? !fragment.begins_record() : fragment.begins_record();
@@ -143,6 +147,8 @@ class LogScan {
     std::optional<LogDamage> result() {
         if (!damage_ && in_record_) {
             damage_ = LogDamage{record_at_, false, true, {}};
+        } else if (damage_) {
+            damage_->torn = damage_->torn || ends_in_zeros_;
         }
         return damage_;
     }
@@ -159,20 +165,23 @@ class LogScan {
         LogDamage damage;
         damage.at = begin_of_damage(offset + at);
         damage.torn = is_last && fragment.has_type() && fragment.length > bytes.size() - at;
-        // Where the header can be trusted the fragment ends with its length.
-        const std::size_t end =
-            fragment.has_type() ? std::min(bytes.size(), at + fragment.length) : bytes.size();
+        const std::size_t zeros = bytes.find_last_not_of('\0') + 1;  // none: from the beginning
+        // Where the header can be trusted the fragment ends with its length. Else zeros behind it
+        // prove nothing, unless they begin in the header.
+        const std::size_t end = fragment.has_type() ? std::min(bytes.size(), at + fragment.length)
+                                                    : std::max(at, zeros);
         damage.is_hole = zeros_from_.has_value() || has_hole(bytes.substr(0, end), at);
+        ends_in_zeros_ = fragment.has_type() ? zeros + kProvesNothing <= end : zeros < at + kHeader;
         damage_ = damage;
         first_behind_ = offset + at + 1;
     }
 
-    // Whether a sector from `at` on is zeros as far as it belongs to the fragment. Its last bytes
-    // may be zeros by themselves: less than eight there prove nothing.
+    // Whether a sector from `at` on is zeros as far as it belongs to the fragment.
     static bool has_hole(std::string_view bytes, std::size_t at) {
         for (std::size_t begin = at; begin < bytes.size();) {
             const std::size_t end = std::min(bytes.size(), (begin / kSector + 1) * kSector);
-            if (all_zero(bytes.substr(begin, end - begin)) && (begin == at || end - begin >= 8)) {
+            if (all_zero(bytes.substr(begin, end - begin)) &&
+                (begin == at || end - begin >= kProvesNothing)) {
                 return true;
             }
             begin = end;
@@ -233,6 +242,7 @@ class LogScan {
     std::optional<Split> split_;
     std::optional<std::uint64_t> zeros_from_;
     std::optional<LogDamage> damage_;
+    bool ends_in_zeros_ = false;  // from within the damaged fragment on
     std::uint64_t first_behind_ = 0;
 };
 
@@ -305,8 +315,14 @@ Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_f
                                          place + " is damaged, and not by a power cut (no part of "
                                                  "it is missing): it may have been flushed"));
         }
+        if (damage->torn) {
+            return std::optional(place +
+                                 ", the last write, is incomplete, and is left out: the process "
+                                 "or the machine ended before it was flushed, and nobody had an "
+                                 "answer to it");
+        }
         return std::optional(place +
-                             ", the last write, is damaged or incomplete, and is left out. After "
+                             ", the last write, is damaged, and is left out. After "
                              "a power cut it was never flushed and nobody had an answer to it; if "
                              "the machine did not lose power the disk is damaged: compare with a "
                              "backup (the manual's backup.md says how)");

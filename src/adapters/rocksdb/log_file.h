@@ -17,7 +17,9 @@ Result<std::vector<std::string>> log_files(const std::string& engine_folder);
 struct LogDamage {
     std::uint64_t at = 0;  // where the first record that is not whole begins
     bool is_hole = false;  // a sector of it holds zeros only, as where it was never written
-    bool torn = false;     // it is the end of the file that is missing
+    // It is the end that is missing: of the file, or there are only zeros from within the record
+    // on, as in room that was prepared (prepared_log.h). A process that is killed leaves that.
+    bool torn = false;
     // A record that begins behind it, is intact and goes on with the log's sequence numbers.
     std::optional<std::uint64_t> intact_after{};
 };

@@ -52,7 +52,7 @@ TEST_F(RocksRecoveryTest, ToleratesATornTailAndNothingElse) {
     for (const std::uintmax_t cut : {1u, 100u, 400u}) {
         const std::string copy = killed_copy();
         const fs::path log = log_of(copy);
-        fs::resize_file(log, fs::file_size(log) - cut);
+        fs::resize_file(log, end_of(log) - cut);
         auto opened = RocksTable::open(copy, loop_);
         ASSERT_TRUE(opened.has_value()) << opened.error().description;
         EXPECT_TRUE(has(**opened, "first"));
@@ -80,10 +80,10 @@ TEST_F(RocksRecoveryTest, CutsALastWriteThatMissesPagesInside) {
     std::size_t flushed = 0;
     for (int i = 0; i < 6; ++i) {
         put("flushed" + std::to_string(i), noise(700 + 613 * static_cast<std::size_t>(i), 2));
-        flushed = fs::file_size(log_of(folder()));
+        flushed = end_of(log_of(folder()));
     }
     put("last", noise(90'000, 3));
-    const std::size_t end = fs::file_size(log_of(folder()));
+    const std::size_t end = end_of(log_of(folder()));
     const std::size_t first_page = (flushed + kPage - 1) / kPage * kPage;
     int cut = 0;
     for (std::size_t page = first_page; page + kPage < end; page += kPage) {
@@ -99,6 +99,36 @@ TEST_F(RocksRecoveryTest, CutsALastWriteThatMissesPagesInside) {
         fs::remove_all(copy);
     }
     EXPECT_GT(cut, 15);
+}
+
+// R1: a process that is killed leaves the first pages of the write that was under way.
+TEST_F(RocksRecoveryTest, CutsALastWriteOfWhichAKilledProcessWroteTheBeginning) {
+    open();
+    put("first", noise(1000, 1));
+    put("flushed", noise(3000, 2));
+    const std::size_t flushed = end_of(log_of(folder()));
+    put("last", noise(90'000, 3));
+    const std::size_t end = end_of(log_of(folder()));
+    int cut = 0;
+    for (std::size_t page = flushed / kPage + 1; page * kPage < end; ++page, ++cut) {
+        const std::string copy = killed_copy();
+        overwrite(log_of(copy), page * kPage, std::string(end - page * kPage, '\0'));
+        std::string findings;
+        check_files(
+            copy, {}, [&](const std::string&, const std::string& what) { findings += what; },
+            [](const FilesChecked&) {});
+        EXPECT_EQ(findings, "") << page;
+        RecordingLog log;
+        auto opened = RocksTable::open(copy, loop_, {}, Logger(log));
+        ASSERT_TRUE(opened.has_value()) << page << ": " << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first"));
+        EXPECT_TRUE(has(**opened, "flushed"));
+        EXPECT_FALSE(has(**opened, "last")) << page;
+        EXPECT_THAT(log.lines(), testing::Contains(HasSubstr("is incomplete, and is left out")));
+        opened->reset();
+        fs::remove_all(copy);
+    }
+    EXPECT_GT(cut, 20);
 }
 
 TEST_F(RocksRecoveryTest, GoesOnWritingAfterACutAndKeepsIt) {
@@ -121,7 +151,7 @@ TEST_F(RocksRecoveryTest, RefusesAHoleThatAnIntactRecordFollows) {
     open();
     put("first", noise(3000, 1));
     put("second", noise(20'000, 2));
-    const std::size_t second_end = fs::file_size(log_of(folder()));
+    const std::size_t second_end = end_of(log_of(folder()));
     put("third", "small");
     for (std::size_t page = kPage; page + kPage < second_end; page += kPage) {
         const std::string copy = killed_copy();
@@ -134,14 +164,14 @@ TEST_F(RocksRecoveryTest, RefusesAHoleThatAnIntactRecordFollows) {
 TEST_F(RocksRecoveryTest, RefusesAHoleWhoseIntactFollowerBeginsAtTheEndOfABlock) {
     open();
     put("first", noise(5000, 1));
-    const std::size_t first_end = fs::file_size(log_of(folder()));
+    const std::size_t first_end = end_of(log_of(folder()));
     put("again", noise(5000, 2));
-    const std::size_t overhead = fs::file_size(log_of(folder())) - first_end - 5000;
+    const std::size_t overhead = end_of(log_of(folder())) - first_end - 5000;
     put("other", noise(8000, 3));
     constexpr std::size_t kBlock = 32 * 1024;
     constexpr std::size_t kLeft = 12;  // a header and five bytes
-    put("holey", noise(kBlock - kLeft - overhead - fs::file_size(log_of(folder())), 4));
-    ASSERT_EQ(fs::file_size(log_of(folder())), kBlock - kLeft);
+    put("holey", noise(kBlock - kLeft - overhead - end_of(log_of(folder())), 4));
+    ASSERT_EQ(end_of(log_of(folder())), kBlock - kLeft);
     put("after", "small");
     const std::string copy = killed_copy();
     overwrite(log_of(copy), 6 * kPage, std::string(kPage, '\0'));
@@ -152,7 +182,7 @@ TEST_F(RocksRecoveryTest, RefusesAHoleWhoseIntactFollowerBeginsAtTheEndOfABlock)
 TEST_F(RocksRecoveryTest, CutsALastWriteWhoseTextLooksLikeRecordsOfALog) {
     open();
     put("first", noise(1000, 1));
-    const std::string older = read_file(log_of(folder()));
+    const std::string older = read_file(log_of(folder())).substr(0, end_of(log_of(folder())));
     mailbox::Commit many;
     for (int i = 0; i < 20'000; ++i) {
         many.puts.push_back({mailbox::Space::state, "k" + std::to_string(i), "", {}});
@@ -161,9 +191,9 @@ TEST_F(RocksRecoveryTest, CutsALastWriteWhoseTextLooksLikeRecordsOfALog) {
     const std::string ours = folder();
     const std::string copy_of_ours = killed_copy();
     ASSERT_TRUE(commit(std::move(many)).has_value());
-    const std::size_t before = fs::file_size(log_of(ours));
+    const std::size_t before = end_of(log_of(ours));
     put("ahead", "x");
-    const std::string ahead = read_file(log_of(ours)).substr(before);
+    const std::string ahead = read_file(log_of(ours)).substr(before, end_of(log_of(ours)) - before);
     table_.reset();
     for (const std::string& record : {older, ahead}) {
         const std::string copy = root_.path() + "/again" + std::to_string(copies_++);
@@ -192,13 +222,17 @@ TEST_F(RocksRecoveryTest, CutsALastWriteWhoseTextLooksLikeRecordsOfALog) {
 TEST_F(RocksRecoveryTest, RefusesDamageThatIsNoHoleAlsoInTheLastRecord) {
     open();
     put("first", noise(3000, 1));
+    constexpr std::size_t kTypeInHeader = 6;
+    const std::size_t type = end_of(log_of(folder())) + kTypeInHeader;
     put("last", noise(20'000, 2));
-    for (const std::size_t at : {3100u, 5000u, 9000u, 19'999u}) {
-        const std::string copy = killed_copy();
-        std::string bytes = read_file(log_of(copy));
-        bytes[at] = static_cast<char>(bytes[at] ^ 1);
-        write_file(log_of(copy), bytes);
-        expect_refused(copy, "may have been flushed");
+    for (const std::size_t at : {type, type + 50, type + 2000, type + 6000, type + 19'900}) {
+        for (const int bit : {1, 0x40}) {
+            const std::string copy = killed_copy();
+            std::string bytes = read_file(log_of(copy));
+            bytes[at] = static_cast<char>(bytes[at] ^ bit);
+            write_file(log_of(copy), bytes);
+            expect_refused(copy, "may have been flushed");
+        }
     }
 }
 

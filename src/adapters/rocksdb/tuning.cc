@@ -2,6 +2,7 @@
 
 #include "adapters/rocksdb/hashed_memtable.h"
 #include "adapters/rocksdb/partitioned_memtable.h"
+#include "adapters/rocksdb/prepared_log.h"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
@@ -95,6 +96,7 @@ const char* name_of(Space space) {
 
 ::rocksdb::DBOptions database_options(const RocksTableOptions& options) {
     ::rocksdb::DBOptions database;
+    database.env = env_with_prepared_logs();
     database.create_if_missing = true;
     database.create_missing_column_families = true;
     // A crash can tear the end of the log, which was then not flushed and never answered: that much

@@ -80,6 +80,10 @@ class RocksWorld : public testing::Test {
         }
         return newest;
     }
+    // Where what was written to a log ends: zeros follow that were prepared.
+    static std::size_t end_of(const std::filesystem::path& log) {
+        return read_file(log).find_last_not_of('\0') + 1;
+    }
 
     TemporaryFolder root_;
     HandLoop loop_;
