@@ -96,6 +96,12 @@ class RawPeer {
     int fd() const { return fd_.get(); }
     void shut_down_writing() { ::shutdown(fd_.get(), SHUT_WR); }
     void drop() { fd_.reset(); }
+    // Without an end of the stream.
+    void reset() {
+        const linger at_once{1, 0};
+        EXPECT_EQ(::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+        drop();
+    }
 
     std::string received;
     bool closed = false;
