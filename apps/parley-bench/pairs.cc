@@ -1,4 +1,4 @@
-#include "schedule.h"
+#include "open_loop.h"
 #include "workloads.h"
 
 #include <algorithm>
@@ -15,47 +15,42 @@ class Pairs final : public Shard {
   public:
     explicit Pairs(const Place& place)
         : Shard(place, 2 * part(place.settings.pairs, place.thread, place.settings.threads)),
-          pairs_(part(place.settings.pairs, place.thread, place.settings.threads)),
+          receivers_(part(place.settings.pairs, place.thread, place.settings.threads)),
           message_({user("receiver", 0)}, settings_.text_bytes,
                    static_cast<std::int64_t>(unix_ms())) {
-        for (std::size_t i = 0; i < pairs_.size(); ++i) {
-            pairs_[i].unsent = i;
-            pairs_[i].receiver = user("receiver", i);
+        for (std::size_t i = 0; i < receivers_.size(); ++i) {
+            receivers_[i] = user("receiver", i);
         }
     }
 
   private:
     static constexpr std::uint8_t kLanded = 1 << kSent | 1 << kDelivered | 1 << kReceipted;
-    struct Pair {
-        UserId receiver;
-        std::uint32_t inflight = 0;  // submissions without an answer
-        std::uint64_t unsent = 0;    // open loop: the number of its first unsent message
-    };
 
     Bytes hello_of(std::uint32_t index) override {
-        return wire::encode(hello(user_of(index), index < pairs_.size() ? "r" : "s"));
+        return wire::encode(hello(user_of(index), index < receivers_.size() ? "r" : "s"));
     }
     UserId user_of(std::uint32_t index) const override {
-        return index < pairs_.size() ? user("receiver", index)
-                                     : user("sender", index - pairs_.size());
+        return index < receivers_.size() ? user("receiver", index)
+                                         : user("sender", index - receivers_.size());
     }
 
     void begin(Phase phase) override {
         phase_ = phase;
         if (phase == Phase::connect) {
-            return connect_all(0, 2 * pairs_.size());
+            return connect_all(0, 2 * receivers_.size());
         }
         if (settings_.rate > 0) {
             // Thread t has the messages n with n % threads = t, as far as the pairs divide evenly.
             const double share =
-                static_cast<double>(pairs_.size()) / static_cast<double>(settings_.pairs);
+                static_cast<double>(receivers_.size()) / static_cast<double>(settings_.pairs);
             const auto offset =
                 static_cast<Nanos>(1e9 / settings_.rate * static_cast<double>(place_.thread));
-            schedule_.emplace(place_.orders.begun + offset, settings_.rate * share);
+            open_loop_.emplace(Schedule(place_.orders.begun + offset, settings_.rate * share),
+                               receivers_.size());
             return;
         }
         for (std::size_t k = 0; outstanding_fits() && k < settings_.outstanding; ++k) {
-            for (std::uint32_t i = 0; i < pairs_.size(); ++i) {
+            for (std::uint32_t i = 0; i < receivers_.size(); ++i) {
                 send(i, now());
             }
         }
@@ -70,56 +65,32 @@ class Pairs final : public Shard {
             return kForever;
         }
         const Nanos until = window().until.load(std::memory_order_relaxed);
-        const Nanos next = schedule_ ? send_due(until) : kForever;
+        const Nanos next = open_loop_ ? send_due() : kForever;
         if (in_window_time()) {
             return std::min(next, until);
         }
-        if (settled(flights_.under_way() == 0 && !unsent_left())) {
+        if (settled(flights_.under_way() == 0 && !(open_loop_ && open_loop_->holds_back()))) {
             count_all_missing(until);
             step_done();
         }
         return place_.orders.settled_by.load(std::memory_order_relaxed);
     }
 
-    // Submits what is due; the window of a session may hold some of it back until answers come.
-    Nanos send_due(Nanos until) {
-        const Nanos moment = ticks();
-        const std::uint64_t end = schedule_->due_before(std::min(moment + 1, until));
-        for (; scheduled_ < end; ++scheduled_) {
-            const auto pair = static_cast<std::uint32_t>(scheduled_ % pairs_.size());
-            if (pairs_[pair].unsent != scheduled_ ||
-                pairs_[pair].inflight >= inflight_submissions_) {
-                continue;
-            }
-            const Nanos due = schedule_->due(scheduled_);
-            if (window().holds(due)) {
-                tally_.late.record((moment - due) / 1000);
-            }
-            send(pair, due);
-            pairs_[pair].unsent += pairs_.size();
-        }
-        return schedule_->due(scheduled_);
-    }
-
-    bool unsent_left() const {
-        return schedule_ && std::any_of(pairs_.begin(), pairs_.end(), [this](const Pair& pair) {
-                   return pair.unsent < scheduled_;
-               });
+    Nanos send_due() {
+        return open_loop_->send_due(ticks(), window(), inflight_submissions_, tally_.late,
+                                    [this](std::uint32_t pair, Nanos due) { send(pair, due); });
     }
 
     void send(std::uint32_t pair, Nanos due) {
-        ++pairs_[pair].inflight;
-        message_.address(pairs_[pair].receiver.value());
-        submit(static_cast<std::uint32_t>(pairs_.size()) + pair, message_, due, pair, 1);
+        message_.address(receivers_[pair].value());
+        submit(static_cast<std::uint32_t>(receivers_.size()) + pair, message_, due, pair, 1);
     }
 
     void on_answer(std::uint32_t index, std::string_view message_id) override {
-        const auto pair = static_cast<std::uint32_t>(index - pairs_.size());
-        --pairs_[pair].inflight;
-        for (; schedule_ && pairs_[pair].unsent < scheduled_ &&
-               pairs_[pair].inflight < inflight_submissions_;
-             pairs_[pair].unsent += pairs_.size()) {
-            send(pair, schedule_->due(pairs_[pair].unsent));
+        if (open_loop_) {
+            open_loop_->answered(static_cast<std::uint32_t>(index - receivers_.size()),
+                                 inflight_submissions_,
+                                 [this](std::uint32_t pair, Nanos due) { send(pair, due); });
         }
         seen(kSent, message_id);
     }
@@ -143,7 +114,7 @@ class Pairs final : public Shard {
         }
         const std::uint32_t pair = flight->owner;
         flights_.release(tag);
-        if (!schedule_ && now() < window().until.load(std::memory_order_relaxed)) {
+        if (!open_loop_ && now() < window().until.load(std::memory_order_relaxed)) {
             send(pair, now());
         }
     }
@@ -156,24 +127,20 @@ class Pairs final : public Shard {
                 }
             }
         });
-        if (!schedule_) {
+        if (!open_loop_) {
             return;
         }
-        const std::uint64_t end = schedule_->due_before(until);
-        for (const Pair& pair : pairs_) {
-            for (std::uint64_t n = pair.unsent; n < end; n += pairs_.size()) {
-                for (const Stage stage : kAllStages) {
-                    count_missing(stage, schedule_->due(n));
-                }
+        open_loop_->for_each_unsent(until, [this](Nanos due) {
+            for (const Stage stage : kAllStages) {
+                count_missing(stage, due);
             }
-        }
+        });
     }
 
-    std::vector<Pair> pairs_;
+    std::vector<UserId> receivers_;
     SubmitTemplate message_;
     std::optional<Phase> phase_;
-    std::optional<Schedule> schedule_;
-    std::uint64_t scheduled_ = 0;  // how many were due so far
+    std::optional<OpenLoop> open_loop_;
 };
 
 void report_pairs(const Settings& settings, const Outcome& outcome, Report& report) {

@@ -22,7 +22,7 @@ struct Tally {
         std::uint64_t missing = 0;  // due within the window, and never came
     };
     std::array<Line, kStages> lines;
-    Histogram late;  // how long after they were due messages were written
+    Histogram late;  // how long after they were due it came to send messages (OpenLoop::send_due)
 
     void add(const Tally& other) {
         for (std::size_t i = 0; i < kStages; ++i) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 
 // The workloads against a server in this process: real sockets, threads and clock.
@@ -71,6 +72,7 @@ TEST(OpenLoop, CountsTheWaitOfWhatWasDueWhileTheServerStoodStill) {
         EXPECT_GE(done.line(stage).latency.max(), 390'000);
         EXPECT_GE(done.line(stage).latency.quantile(0.75), 100'000);
     }
+    EXPECT_EQ(done.outcome.tally.late.count(), 500u);
 }
 
 TEST(OpenLoop, CountsWhatIsNeverAnswered) {
@@ -116,6 +118,7 @@ TEST(OpenLoop, HoldsBackWhatTheWindowOfASessionHasNoRoomFor) {
     const Measured done = run_workload(server, settings, plan_pairs(settings));
     EXPECT_EQ(done.failure, "");
     EXPECT_EQ(server.submissions(), Limits{}.inflight_submissions);
+    EXPECT_EQ(done.outcome.tally.late.count(), 3000u);
     EXPECT_EQ(done.line(kSent).missing, 3000u);
 }
 
@@ -274,6 +277,31 @@ TEST(Report, WarnsWhenTheGeneratorMeasuredItself) {
     add_costs(report, Settings{}, span, 1, "");
     ASSERT_EQ(report.warnings.size(), 1u);
     EXPECT_NE(report.warnings[0].find("86 %"), std::string::npos) << report.warnings[0];
+}
+
+TEST(Report, TellsHowLateTheGeneratorWasInAnOpenLoop) {
+    Tally threads[2];
+    threads[0].late.record(5);
+    threads[1].late.record(70'000);
+    Outcome outcome;
+    outcome.spans.push_back({.name = "measure", .seconds = 1, .counted_seconds = 1});
+    outcome.tally.add(threads[0]);
+    outcome.tally.add(threads[1]);
+    Settings settings = settings_for("pairs");
+    for (const double rate : {0.0, 100.0}) {
+        settings.rate = rate;
+        Report report;
+        plan_pairs(settings).report(settings, outcome, report);
+        const auto line =
+            std::find_if(report.latencies.begin(), report.latencies.end(),
+                         [](const auto& one) { return one.first == "generator was late"; });
+        ASSERT_EQ(line != report.latencies.end(), rate > 0);
+        if (rate > 0) {
+            EXPECT_EQ(line->second.count(), 2u);
+            EXPECT_EQ(line->second.quantile(0.5), 5);
+            EXPECT_EQ(line->second.max(), 70'000);
+        }
+    }
 }
 
 TEST(Report, WarnsWhenTheGeneratorPaysForPorts) {
