@@ -52,7 +52,7 @@ class Server:
         # Nobody is pinged meanwhile; blocks that a thread keeps at hand would count as in use. On one thread, as what tables have
         # in reserve would be another amount on each number of cores.
         environment = dict(os.environ, PARLEY_LIMITS_PING_INTERVAL="10m", HEAP_SPY_SOCKET=str(self.heap),
-                           LD_PRELOAD=str(programs / "parley_heap_spy.so"), GLIBC_TUNABLES="glibc.malloc.tcache_count=0")
+                           LD_PRELOAD=str(programs / "parley_heap_spy.so"), MALLOC_CONF="tcache:false")
         self.process = subprocess.Popen(
             [programs / "parleyd", "--data", self.data, "--listen", "127.0.0.1:0", "--log-level", "warn", "--threads", "1", *flags],
             stdout=subprocess.PIPE, text=True, env=environment)

@@ -3,6 +3,7 @@
 #
 #   boost      Asio and Beast, header only, compiled once (see src/adapters/asio)
 #   openssl    libssl and libcrypto          crypto   libcrypto alone
+#   jemalloc   in place of the C library's allocator, for a program; nothing in a build with sanitizers
 #   sqlite rocksdb fmt spdlog toml cli11 json protobuf benchmark gtest gmock
 #   wire_proto the code generated from proto/parley/v1/wire.proto, in the flavour of the target
 
@@ -27,6 +28,14 @@ macro(parley_find_third_party family)
             add_library(parley_rocksdb_library INTERFACE)
             target_include_directories(parley_rocksdb_library SYSTEM INTERFACE ${PARLEY_ROCKSDB_INCLUDE})
             target_link_libraries(parley_rocksdb_library INTERFACE ${PARLEY_ROCKSDB_LIBRARY} Threads::Threads)
+        endif()
+    elseif("${family}" STREQUAL "jemalloc")
+        if(NOT TARGET parley_jemalloc)
+            add_library(parley_jemalloc INTERFACE)
+            if(NOT PARLEY_SANITIZE)
+                find_library(PARLEY_JEMALLOC_LIBRARY NAMES jemalloc REQUIRED)
+                target_link_libraries(parley_jemalloc INTERFACE ${PARLEY_JEMALLOC_LIBRARY})
+            endif()
         endif()
     elseif("${family}" STREQUAL "fmt")
         find_package(fmt REQUIRED)
@@ -68,6 +77,8 @@ macro(parley_third_party out flavour)
             list(APPEND ${out} SQLite::SQLite3)
         elseif(parley_family STREQUAL "rocksdb")
             list(APPEND ${out} parley_rocksdb_library)
+        elseif(parley_family STREQUAL "jemalloc")
+            list(APPEND ${out} parley_jemalloc)
         elseif(parley_family STREQUAL "fmt")
             list(APPEND ${out} fmt::fmt)
         elseif(parley_family STREQUAL "spdlog")
