@@ -49,7 +49,8 @@ void Reclaimer::add(std::vector<mailbox::DeleteRange> ranges) {
 }
 
 void Reclaimer::run() {
-    Clock::time_point not_before{};
+    Clock::time_point not_before =
+        Clock::now() + options_.gather;  // of those that began this thread
     const auto stopping = [this] { return stopping_; };
     std::unique_lock lock(mutex_);
     for (;;) {
