@@ -24,6 +24,10 @@ constexpr Duration kClockSaved = std::chrono::minutes(10);
 // Timed work rests this long after trouble with the disk.
 constexpr Duration kStoreRetry = std::chrono::seconds(1);
 constexpr Duration kPruneEvery = std::chrono::hours(1);
+// A server's clock that was ahead goes back when its store is restored from a copy, by no more than
+// it leaps at once (R17), and events are handed out again that had expired before. What a device
+// knows of them outlives them by so much (R8), or as long again where they are kept for less.
+constexpr Duration kServerLeap = std::chrono::hours(24);
 constexpr Duration kPruneStep = std::chrono::milliseconds(200);
 
 bool only_marks(const Turn& turn) {
@@ -280,7 +284,10 @@ void Engine::Impl::prune() {
     }
     PruneLimit limit;
     limit.server_ms = server_said_ms_;
-    limit.retention_ms = std::chrono::milliseconds(limits_.retention).count();
+    const Duration retention = limits_.retention;
+    limit.retention_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                             retention + std::min(retention, kServerLeap))
+                             .count();
     const auto more = store_.prune(limit);
     prune_at_ = loop_.now() + (more && *more ? kPruneStep : kPruneEvery);
 }

@@ -303,6 +303,12 @@ TEST_F(Receiving, ForgetsByTheServersClockAfterTheRetention) {  // R8
     pass(50min);
     send_now(draft("m1"));
     EXPECT_EQ(returned_["m1"], static_cast<int>(ErrorCode::message_stale)) << "still known";
+    pass(40min);
+    server_.incoming("bob", "soon");
+    pass(65min);
+    send_now(draft("m1"));
+    EXPECT_EQ(returned_["m1"], static_cast<int>(ErrorCode::message_stale))
+        << "the server's clock may go back with its store (R19)";
     pass(2h);
     send_now(draft("m1"));
     EXPECT_EQ(returned_["m1"], static_cast<int>(ErrorCode::message_stale))
