@@ -126,6 +126,7 @@ class LogScan {
             in_record_ = !fragment.ends_record();
             at += fragment.length;
             if (!in_record_ && head_.size() == kBatchHeader) {
+                has_entries_ = has_entries_ || entries_of(head_) > 0;
                 next_ = sequence_of(head_) + entries_of(head_);
                 whole_until_ = offset + at;
             }
@@ -152,6 +153,7 @@ class LogScan {
         }
         return damage_;
     }
+    bool has_entries() const { return has_entries_; }
     bool found_enough() const { return damage_ && damage_->intact_after; }
 
   private:
@@ -167,13 +169,26 @@ class LogScan {
         damage.torn = is_last && fragment.has_type() && fragment.length > bytes.size() - at;
         const std::size_t zeros = bytes.find_last_not_of('\0') + 1;  // none: from the beginning
         // Where the header can be trusted the fragment ends with its length. Else zeros behind it
-        // prove nothing, unless they begin in the header.
+        // prove nothing.
         const std::size_t end = fragment.has_type() ? std::min(bytes.size(), at + fragment.length)
-                                                    : std::max(at, zeros);
+                                : zeros > at        ? zeros
+                                                    : bytes.size();
         damage.is_hole = zeros_from_.has_value() || has_hole(bytes.substr(0, end), at);
-        ends_in_zeros_ = fragment.has_type() ? zeros + kProvesNothing <= end : zeros < at + kHeader;
+        ends_in_zeros_ = is_cut_off(fragment, at, zeros, end);
         damage_ = damage;
         first_behind_ = offset + at + 1;
+    }
+
+    // Whether what is left of the fragment is the beginning of it, if nothing but zeros follows the
+    // block, which ends in zeros from `zeros` on: it ends in its header, which the engine may write
+    // by itself, or with a sector, or it is not the last of its record.
+    static bool is_cut_off(const Fragment& fragment, std::size_t at, std::size_t zeros,
+                           std::size_t end) {
+        if (zeros <= at + kHeader) {
+            return true;
+        }
+        const std::size_t sector = (zeros + kSector - 1) / kSector * kSector;
+        return fragment.has_type() && (sector < end || !fragment.ends_record());
     }
 
     // Whether a sector from `at` on is zeros as far as it belongs to the fragment.
@@ -234,6 +249,7 @@ class LogScan {
     std::string head_;                   // the first bytes of the record
     std::optional<std::uint64_t> next_;  // the sequence number after the last whole record
     std::uint64_t whole_until_ = 0;
+    bool has_entries_ = false;
     // The beginning of a record that is split within its batch's header.
     struct Split {
         std::uint64_t at;
@@ -272,7 +288,9 @@ Result<std::vector<std::string>> log_files(const std::string& engine_folder) {
     return names;
 }
 
-Result<std::optional<LogDamage>> find_log_damage(const std::string& file) {
+namespace {
+
+Result<LogScan> scanned(const std::string& file) {
     std::ifstream log(file, std::ios::binary);
     std::error_code failure;
     const std::uintmax_t size = std::filesystem::file_size(file, failure);
@@ -288,6 +306,20 @@ Result<std::optional<LogDamage>> find_log_damage(const std::string& file) {
     if (failure || !log) {
         return unexpected(make_error(ErrorCode::store_failed, file + ": cannot be read"));
     }
+    return scan;
+}
+
+// A start that was interrupted has begun a log, with an empty batch, before it was done with the
+// older ones.
+Result<bool> was_written_to(const std::string& file) {
+    PARLEY_TRY(LogScan scan, scanned(file));
+    return scan.has_entries() || scan.result();
+}
+
+}  // namespace
+
+Result<std::optional<LogDamage>> find_log_damage(const std::string& file) {
+    PARLEY_TRY(LogScan scan, scanned(file));
     return scan.result();
 }
 
@@ -299,10 +331,13 @@ Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_f
             continue;
         }
         const std::string place = file + ": the record at byte " + std::to_string(damage->at);
-        if (&file != &files.back()) {
-            return unexpected(
-                make_error(ErrorCode::store_failed,
-                           place + " is damaged, and a newer log follows: it was flushed"));
+        for (const std::string* newer = &file + 1; newer != files.data() + files.size(); ++newer) {
+            PARLEY_TRY(const bool written, was_written_to(*newer));
+            if (written) {
+                return unexpected(
+                    make_error(ErrorCode::store_failed,
+                               place + " is damaged, and a newer log follows: it was flushed"));
+            }
         }
         if (damage->intact_after) {
             return unexpected(make_error(ErrorCode::store_failed,

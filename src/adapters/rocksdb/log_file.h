@@ -27,11 +27,11 @@ struct LogDamage {
 // Nothing: every record is whole. Memory is bounded by one block. Errors: the file cannot be read.
 Result<std::optional<LogDamage>> find_log_damage(const std::string& file);
 
-// Whether the engine may be opened up to the damage in its newest log, without it: because the only
-// thing damaged is its last write, and in a way as a power cut leaves one that was under way: not
-// flushed, so that nobody had an answer. (A disk that lost a sector of the last write looks the
-// same where nothing was written since.) What is cut, in words; nothing: the logs are whole, it is
-// something else. An error says why not.
+// Whether the engine may be opened up to the damage in its newest log that was written to, without
+// it: because the only thing damaged is its last write, and in a way as a power cut leaves one that
+// was under way: not flushed, so that nobody had an answer. (A disk that lost a sector of the last
+// write looks the same where nothing was written since.) What is cut, in words; nothing: the logs
+// are whole, it is something else. An error says why not.
 Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_folder);
 
 }  // namespace parley::rocksdb

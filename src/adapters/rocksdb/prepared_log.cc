@@ -5,9 +5,12 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,33 +23,25 @@ using ::rocksdb::IODebugContext;
 using ::rocksdb::IOOptions;
 using ::rocksdb::IOStatus;
 
-constexpr std::size_t kPage = 4096;
-// Less zeros than this at the end of a record do not prove that they were never written
-// (log_file.cc).
-constexpr std::size_t kProvesNothing = 8;
+// Of what the engine wrote to a log: read by its own threads while it is written.
+using Length = std::atomic<std::uint64_t>;
 
 class PreparedLog final : public ::rocksdb::FSWritableFile {
   public:
-    PreparedLog(std::string name, int file) : name_(std::move(name)), file_(file) {}
+    PreparedLog(std::string name, int file, std::shared_ptr<Length> length)
+        : name_(std::move(name)), file_(file), length_(std::move(length)) {}
     ~PreparedLog() override { (void)close(); }
 
     using ::rocksdb::FSWritableFile::Append;
     IOStatus Append(const ::rocksdb::Slice& data, const IOOptions&, IODebugContext*) override {
-        const std::uint64_t end = end_ + data.size();
-        // A process that is killed here leaves whole pages. Few bytes on the last one come first:
-        // were they what is missing, nobody could tell that from damage.
-        const std::size_t on_last_page = static_cast<std::size_t>(end % kPage);
-        const std::size_t last =
-            on_last_page < kProvesNothing && on_last_page < data.size() ? on_last_page : 0;
-        const std::string_view bytes(data.data(), data.size());
-        if (!write(bytes.substr(bytes.size() - last), end - last) ||
-            !write(bytes.substr(0, bytes.size() - last), end_)) {
+        const std::uint64_t end = *length_ + data.size();
+        if (!write(std::string_view(data.data(), data.size()), *length_)) {
             return failed("write");
         }
-        end_ = end;
-        if (end_ > prepared_until_) {
-            prepare();
+        if (end > prepared_until_) {
+            prepare(end);
         }
+        *length_ = end;
         return IOStatus::OK();
     }
     IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
@@ -61,13 +56,13 @@ class PreparedLog final : public ::rocksdb::FSWritableFile {
         if (::ftruncate(file_, static_cast<off_t>(size)) != 0) {
             return failed("cut");
         }
-        end_ = prepared_until_ = size;
+        *length_ = prepared_until_ = size;
         return IOStatus::OK();
     }
     IOStatus Close(const IOOptions&, IODebugContext*) override {
         return close() ? IOStatus::OK() : failed("close");
     }
-    std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return end_; }
+    std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return *length_; }
 
   private:
     bool write(std::string_view bytes, std::uint64_t at) {
@@ -84,17 +79,17 @@ class PreparedLog final : public ::rocksdb::FSWritableFile {
         return true;
     }
     // Where there is no room for it the log grows by what is written.
-    void prepare() {
+    void prepare(std::uint64_t end) {
         static std::array<char, kLogStep> zeros{};  // not const: so it takes no room in the program
-        prepared_until_ = (end_ / kLogStep + 1) * kLogStep;
-        (void)write({zeros.data(), static_cast<std::size_t>(prepared_until_ - end_)}, end_);
+        prepared_until_ = (end / kLogStep + 1) * kLogStep;
+        (void)write({zeros.data(), static_cast<std::size_t>(prepared_until_ - end)}, end);
     }
     bool close() {
         if (file_ < 0) {
             return true;
         }
         const bool cut =
-            end_ == prepared_until_ || ::ftruncate(file_, static_cast<off_t>(end_)) == 0;
+            *length_ == prepared_until_ || ::ftruncate(file_, static_cast<off_t>(*length_)) == 0;
         return ::close(std::exchange(file_, -1)) == 0 && cut;
     }
     IOStatus failed(const char* what) const {
@@ -106,9 +101,14 @@ class PreparedLog final : public ::rocksdb::FSWritableFile {
 
     const std::string name_;
     int file_;
-    std::uint64_t end_ = 0;             // of what the engine wrote
+    const std::shared_ptr<Length> length_;
     std::uint64_t prepared_until_ = 0;  // of the file
 };
+
+bool is_log(std::string_view name) {
+    constexpr std::string_view kLog = ".log";
+    return name.size() >= kLog.size() && name.substr(name.size() - kLog.size()) == kLog;
+}
 
 class Files final : public ::rocksdb::FileSystemWrapper {
   public:
@@ -118,20 +118,48 @@ class Files final : public ::rocksdb::FileSystemWrapper {
     IOStatus NewWritableFile(const std::string& name, const FileOptions& options,
                              std::unique_ptr<::rocksdb::FSWritableFile>* result,
                              IODebugContext* debug) override {
-        constexpr std::string_view kLog = ".log";
-        if (name.size() < kLog.size() ||
-            std::string_view(name).substr(name.size() - kLog.size()) != kLog) {
+        if (!is_log(name)) {
             return target()->NewWritableFile(name, options, result, debug);
         }
         const int file = ::open(name.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
         if (file < 0) {
-            const std::string why = std::strerror(errno);
-            return errno == ENOSPC ? IOStatus::NoSpace("cannot create " + name, why)
-                                   : IOStatus::IOError("cannot create " + name, why);
+            const int why = errno;
+            return why == ENOSPC ? IOStatus::NoSpace("cannot create " + name, std::strerror(why))
+                                 : IOStatus::IOError("cannot create " + name, std::strerror(why));
         }
-        *result = std::make_unique<PreparedLog>(name, file);
+        auto length = std::make_shared<Length>(0);
+        {
+            const std::lock_guard lock(mutex_);
+            std::erase_if(open_, [](const auto& one) { return one.second.expired(); });
+            open_[name] = length;
+        }
+        *result = std::make_unique<PreparedLog>(name, file, std::move(length));
         return IOStatus::OK();
     }
+
+    // Who copies a log beside its writer, as a backup does, copies what was written to it: what is
+    // behind that changes under the copy.
+    IOStatus GetFileSize(const std::string& name, const IOOptions& options, std::uint64_t* size,
+                         IODebugContext* debug) override {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = open_.find(name); found != open_.end()) {
+            if (const auto length = found->second.lock()) {
+                *size = *length;
+                return IOStatus::OK();
+            }
+        }
+        return target()->GetFileSize(name, options, size, debug);
+    }
+    // A log that has two names would still change in the backup when it is cut.
+    IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
+                      IODebugContext* debug) override {
+        return is_log(from) ? IOStatus::NotSupported("a log is copied")
+                            : target()->LinkFile(from, to, options, debug);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<std::string, std::weak_ptr<Length>> open_;
 };
 
 }  // namespace

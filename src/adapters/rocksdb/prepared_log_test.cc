@@ -4,7 +4,10 @@
 
 #include <rocksdb/env.h>
 #include <sys/resource.h>
+#include <atomic>
 #include <csignal>
+#include <thread>
+#include <vector>
 
 namespace parley::rocksdb {
 namespace {
@@ -100,18 +103,32 @@ TEST_F(PreparedLogTest, WhereThereIsNoRoomForZerosALogGrowsByWhatIsWritten) {
     EXPECT_TRUE(read_file(log_) == one + one + one);
 }
 
-// Were they what is missing of a record after a kill, that would not be told from damage.
-TEST_F(PreparedLogTest, FewBytesOnTheLastPageOfAWriteAreWrittenBeforeTheRest) {
-    for (std::size_t more = 1; more < 10; ++more) {
-        fs::remove(log_);
-        const auto log = make(log_);
-        ASSERT_TRUE(log->Append(std::string(100, 'a')).ok());
-        fs::resize_file(log_, 100);
-        const Limit limit(kPage);  // the last page cannot be written
-        EXPECT_FALSE(log->Append(std::string(kPage - 100 + more, 'b')).ok());
-        const bool first_page_written = fs::file_size(log_) > 100;
-        EXPECT_EQ(first_page_written, more >= 8) << more;
-    }
+// A backup copies so much, beside the writer.
+TEST_F(PreparedLogTest, WhoAsksForTheSizeOfALogIsToldWhatWasWritten) {
+    const auto size = [this] {
+        std::uint64_t bytes = 0;
+        EXPECT_TRUE(env_with_prepared_logs()->GetFileSize(log_, &bytes).ok());
+        return bytes;
+    };
+    auto log = make(log_);
+    EXPECT_EQ(size(), 0u);
+    ASSERT_TRUE(log->Append("some text").ok());
+    EXPECT_EQ(size(), 9u);
+    ASSERT_TRUE(log->Append("and more").ok());
+    EXPECT_EQ(size(), 17u);
+    log.reset();
+    EXPECT_EQ(size(), 17u);
+    fs::resize_file(log_, 5);
+    EXPECT_EQ(size(), 5u) << "nobody writes to it any more";
+}
+
+// What the engine cuts later would be cut in a backup too.
+TEST_F(PreparedLogTest, ALogGetsNoSecondName) {
+    ASSERT_TRUE(make(log_)->Append("text").ok());
+    EXPECT_TRUE(env_with_prepared_logs()->LinkFile(log_, root_.path() + "/1.log").IsNotSupported());
+    const std::string table = root_.path() + "/000005.sst";
+    ASSERT_TRUE(make(table)->Append("text").ok());
+    EXPECT_TRUE(env_with_prepared_logs()->LinkFile(table, root_.path() + "/1.sst").ok());
 }
 
 // R1: what was flushed is found behind a kill, whatever was prepared behind it.
@@ -131,6 +148,44 @@ TEST_F(PreparedStoreTest, AStoreThatWasKilledOpensWithAllThatWasFlushed) {
         ASSERT_TRUE(opened.has_value()) << opened.error().description;
         for (int k = 0; k <= i; ++k) {
             EXPECT_TRUE(has(**opened, "key" + std::to_string(k)));
+        }
+    }
+}
+
+TEST_F(PreparedStoreTest, ABackupBesideCommitsIsWholeUpToSomeCommit) {
+    open();
+    put("key0");
+    std::atomic<bool> done = false;
+    std::vector<std::string> copies;
+    std::thread backing([&] {
+        for (int i = 0; i < 12; ++i) {
+            copies.push_back(root_.path() + "/backup" + std::to_string(i));
+            EXPECT_TRUE(table_->backup(copies.back()).has_value());
+        }
+        done = true;
+    });
+    int last = 0;
+    while (!done) {
+        put("key" + std::to_string(++last), std::string(20'000, 'v'));
+    }
+    backing.join();
+    for (const std::string& copy : copies) {
+        std::string findings;
+        check_files(
+            copy, {},
+            [&](const std::string& file, const std::string& what) {
+                findings += file + ": " + what;
+            },
+            [](const FilesChecked&) {});
+        EXPECT_EQ(findings, "");
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << opened.error().description;
+        int known = last;
+        while (known > 0 && !has(**opened, "key" + std::to_string(known))) {
+            --known;
+        }
+        for (int k = 0; k <= known; ++k) {
+            EXPECT_TRUE(has(**opened, "key" + std::to_string(k))) << copy;
         }
     }
 }

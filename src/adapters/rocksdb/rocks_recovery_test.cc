@@ -14,6 +14,8 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kSector = 512;
+constexpr std::size_t kBlock = 32 * 1024;
 
 class RocksRecoveryTest : public RocksWorld {
   protected:
@@ -131,6 +133,88 @@ TEST_F(RocksRecoveryTest, CutsALastWriteOfWhichAKilledProcessWroteTheBeginning) 
     EXPECT_GT(cut, 20);
 }
 
+// R1: a block of the engine's is what a disk writes in one piece as well.
+TEST_F(RocksRecoveryTest, CutsALastWriteThatMissesAWholeBlockInside) {
+    open();
+    put("first", noise(1000, 1));
+    put("last", noise(150'000, 3));
+    for (std::size_t block = 1; block < 4; ++block) {
+        const std::string copy = killed_copy();
+        overwrite(log_of(copy), block * kBlock, std::string(kBlock, '\0'));
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first"));
+        EXPECT_FALSE(has(**opened, "last"));
+    }
+}
+
+// R1: the engine writes a large commit in pieces, which end with a fragment or its header.
+TEST_F(RocksRecoveryTest, CutsALargeLastWriteWhereverAPieceOfItEnded) {
+    open();
+    put("first", noise(1000, 1));
+    const std::size_t begin = end_of(log_of(folder()));
+    put("last", noise(2 * kBlock + 20, 3));
+    const std::size_t end = end_of(log_of(folder()));
+    ASSERT_LT(end % kBlock, 2000u) << "the last fragment is a small one";
+    const std::size_t last = end / kBlock * kBlock;
+    for (const std::size_t from : {begin, begin + 3, begin + 7, begin + 8, begin + 5000, kBlock - 3,
+                                   kBlock, kBlock + 7, 2 * kBlock - 1, last, last + 7}) {
+        const std::string copy = killed_copy();
+        overwrite(log_of(copy), from, std::string(end - from, '\0'));
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << from << ": " << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first"));
+        EXPECT_FALSE(has(**opened, "last"));
+        opened->reset();
+        fs::remove_all(copy);
+    }
+}
+
+// R1: of the last sector a record may have few bytes.
+TEST_F(RocksRecoveryTest, CutsALastWriteThatMissesItsLastFewBytesOnASectorOfTheirOwn) {
+    for (std::size_t few = 1; few < 10; ++few) {
+        open();
+        put("first", noise(1000, 1));
+        const std::size_t begin = end_of(log_of(folder()));
+        put("second", noise(1000, 2));
+        const std::size_t overhead = end_of(log_of(folder())) - begin - 1000;
+        const std::size_t now = end_of(log_of(folder()));
+        const std::size_t sector = (now + 3000) / kSector * kSector;
+        put("third!", noise(sector + few - overhead - now, 3));
+        ASSERT_EQ(end_of(log_of(folder())), sector + few);
+        const std::string copy = killed_copy();
+        overwrite(log_of(copy), sector, std::string(few, '\0'));
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << few << ": " << opened.error().description;
+        EXPECT_TRUE(has(**opened, "second"));
+        EXPECT_FALSE(has(**opened, "third!"));
+        table_.reset();
+        fs::remove_all(folder());
+    }
+}
+
+// R1: the engine begins a log, with an empty batch, before it is done with the older ones.
+TEST_F(RocksRecoveryTest, CutsALastWriteAlsoWhenAStartThatDidSoWasInterrupted) {
+    open();
+    put("first", noise(1000, 1));
+    put("last", noise(20'000, 2));
+    const std::string copy = killed_copy();
+    overwrite(log_of(copy), 2 * kPage, std::string(5 * kPage, '\0'));
+    const std::string whole = copy + "-whole";
+    fs::copy(copy, whole, fs::copy_options::recursive);
+    auto opened = RocksTable::open(whole, loop_);
+    ASSERT_TRUE(opened.has_value()) << opened.error().description;
+    const fs::path begun = log_of(whole);
+    ASSERT_NE(begun.filename(), log_of(copy).filename());
+    ASSERT_GT(end_of(begun), 0u) << "the engine does not begin it so any more";
+    fs::copy_file(begun, log_of(copy).parent_path() / begun.filename());
+    opened->reset();
+    opened = RocksTable::open(copy, loop_);
+    ASSERT_TRUE(opened.has_value()) << opened.error().description;
+    EXPECT_TRUE(has(**opened, "first"));
+    EXPECT_FALSE(has(**opened, "last"));
+}
+
 TEST_F(RocksRecoveryTest, GoesOnWritingAfterACutAndKeepsIt) {
     open();
     put("first", noise(1000, 1));
@@ -168,7 +252,6 @@ TEST_F(RocksRecoveryTest, RefusesAHoleWhoseIntactFollowerBeginsAtTheEndOfABlock)
     put("again", noise(5000, 2));
     const std::size_t overhead = end_of(log_of(folder())) - first_end - 5000;
     put("other", noise(8000, 3));
-    constexpr std::size_t kBlock = 32 * 1024;
     constexpr std::size_t kLeft = 12;  // a header and five bytes
     put("holey", noise(kBlock - kLeft - overhead - end_of(log_of(folder())), 4));
     ASSERT_EQ(end_of(log_of(folder())), kBlock - kLeft);
@@ -234,6 +317,22 @@ TEST_F(RocksRecoveryTest, RefusesDamageThatIsNoHoleAlsoInTheLastRecord) {
             expect_refused(copy, "may have been flushed");
         }
     }
+}
+
+// R7: what somebody wrote may end in zeros.
+TEST_F(RocksRecoveryTest, RefusesDamageInALastRecordThatEndsInZerosByItself) {
+    open();
+    put("first", noise(3000, 1));
+    const std::size_t begin = end_of(log_of(folder()));
+    const std::size_t overhead = begin - 3000;
+    const std::size_t text = 3 * kSector + 100 - (begin + overhead) % kSector;
+    put("zeros", noise(text, 2) + std::string(40, '\0'));
+    ASSERT_EQ(end_of(log_of(folder())) % kSector, 100u) << "all zeros lie in one sector";
+    const std::string copy = killed_copy();
+    std::string bytes = read_file(log_of(copy));
+    bytes[begin + 500] = static_cast<char>(bytes[begin + 500] ^ 1);
+    write_file(log_of(copy), bytes);
+    expect_refused(copy, "may have been flushed");
 }
 
 // R7: a newer log was begun, so all of the older one was flushed.
