@@ -22,8 +22,8 @@ import tempfile
 import callgrind
 
 PROGRAMS = ("codec_bench", "frames_bench", "session_bench", "node_bench", "store_bench", "outbox_bench")
-# What runs inside of an operation and is not ours.
-PACKAGES = ("libc6", "libstdc++6", "libprotobuf32", "libssl3", "libsqlite3-0", "libfmt9", "valgrind")
+# What runs inside of an operation or a server and is not ours.
+PACKAGES = ("libc6", "libstdc++6", "libprotobuf32", "libssl3", "libsqlite3-0", "libfmt9", "libjemalloc2", "valgrind")
 
 
 class CountError(Exception):

@@ -24,9 +24,10 @@ constexpr Duration kClockSaved = std::chrono::minutes(10);
 // Timed work rests this long after trouble with the disk.
 constexpr Duration kStoreRetry = std::chrono::seconds(1);
 constexpr Duration kPruneEvery = std::chrono::hours(1);
-// A server's clock that was ahead goes back when its store is restored from a copy, by no more than
-// it leaps at once (R17), and events are handed out again that had expired before. What a device
-// knows of them outlives them by so much (R8), or as long again where they are kept for less.
+// A server's clock that was ahead goes back when its store is restored from a copy, and events are
+// handed out again that had expired before. What a device knows of them outlives them by so much
+// (R8), or as long again where they are kept for less: by as much as that clock leaps at once
+// (R17). One that was ahead for more than a day, by more, can still make it tell something twice.
 constexpr Duration kServerLeap = std::chrono::hours(24);
 constexpr Duration kPruneStep = std::chrono::milliseconds(200);
 
