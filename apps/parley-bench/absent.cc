@@ -1,7 +1,10 @@
 #include "workloads.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
+#include <string>
 
 // offline and storm: messages are stored for users who are away, who then come for them.
 namespace parley::bench {
@@ -28,6 +31,7 @@ class Absent final : public Shard {
           messages_(is_storm(settings_)
                         ? users_ * settings_.messages
                         : part(settings_.messages, place.thread, settings_.threads)),
+          sender_(fmt::format("sender-{:x}", place.seed)),
           message_({user("absent", 0)}, settings_.text_bytes,
                    static_cast<std::int64_t>(unix_ms())) {}
 
@@ -48,8 +52,7 @@ class Absent final : public Shard {
     std::size_t users_with_messages() const { return std::min(users_, messages_); }
 
     UserId user_of(std::uint32_t index) const override {
-        return index < first_sender_ ? user("absent", index)
-                                     : user("sender", index - first_sender_);
+        return index < first_sender_ ? user("absent", index) : user(sender_, index - first_sender_);
     }
     Bytes hello_of(std::uint32_t index) override {
         if (index < hellos_.size()) {
@@ -185,6 +188,9 @@ class Absent final : public Shard {
     std::size_t users_;
     std::uint32_t first_sender_;
     std::size_t messages_;
+    // New in each run, also in one that has a name: a server would first tell them what they sent
+    // in the runs before.
+    std::string sender_;
     SubmitTemplate message_;
     std::optional<Phase> phase_;
     std::size_t submitted_ = 0, answered_ = 0, served_ = 0;

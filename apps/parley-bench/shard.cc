@@ -56,7 +56,7 @@ wire::Hello Shard::hello(const UserId& user, const std::string& device) const {
     return hello;
 }
 
-UserId Shard::user(const char* role, std::size_t index) const {
+UserId Shard::user(std::string_view role, std::size_t index) const {
     const std::size_t global = index * settings_.threads + place_.thread;
     return UserId(fmt::format("{}-{}-{:08}", settings_.run, role, global));
 }

@@ -85,7 +85,7 @@ class Shard : public Observer {
     virtual UserId user_of(std::uint32_t index) const = 0;
 
     // The name of one of this thread's users. All names of a role have the same length.
-    UserId user(const char* role, std::size_t index) const;
+    UserId user(std::string_view role, std::size_t index) const;
     wire::Hello hello(const UserId& user, const std::string& device) const;
     // Connects [first, first + count), some at a time: the next when one is through(), which it is
     // with its Welcome unless the workload says so itself.

@@ -51,7 +51,8 @@ Measured run_workload(const FakeServer& server, Settings settings, const Plan& p
     const auto target = Target::make(settings.url, "", settings.sources);
     EXPECT_TRUE(target);
     Measured run;
-    Coordinator coordinator(settings, *target, plan, 7);
+    static std::uint64_t seed = 7;  // another in each run, as in the program
+    Coordinator coordinator(settings, *target, plan, seed++);
     run.failure = coordinator.run(run.outcome);
     plan.report(settings, run.outcome, run.report);
     return run;
@@ -209,6 +210,18 @@ TEST(Offline, MayOnlyStore) {
     EXPECT_EQ(done.failure, "");
     EXPECT_EQ(server.submissions(), 100u);
     EXPECT_EQ(server.hellos(), 8u);
+}
+
+// The senders of the run before would be told first what they sent in it, and cost the server that.
+TEST(Offline, HasNewSendersInEachRunOfAName) {
+    const FakeServer server({});
+    Settings settings = settings_for("offline");
+    settings.messages = 100;
+    settings.enrol = settings.drain = false;
+    for (const std::size_t users : {8u, 16u}) {
+        EXPECT_EQ(run_workload(server, settings, plan_offline(settings)).failure, "");
+        EXPECT_EQ(server.users(), users);
+    }
 }
 
 TEST(Storm, EndsWhenEveryDeviceHasCaughtUp) {

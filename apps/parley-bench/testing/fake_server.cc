@@ -134,6 +134,8 @@ void FakeServer::take(Peer& peer, std::string bytes) {
 void FakeServer::take(Peer& peer, const wire::ClientFrame& frame) {
     if (const auto* hello = std::get_if<wire::Hello>(&frame)) {
         peer.user = protocol::read_token(hello->token).value().user.value();
+        said_hello_.insert(peer.user);
+        users_ = said_hello_.size();
         peer.cursor = hello->cursor ? hello->cursor->sequence : Sequence();
         Bytes ping;
         websocket::append_frame(ping, websocket::Opcode::ping, as_bytes(kPing), std::nullopt);

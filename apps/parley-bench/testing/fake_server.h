@@ -39,6 +39,8 @@ class FakeServer {
     std::string url() const { return "ws://127.0.0.1:" + std::to_string(port_); }
     std::size_t submissions() const { return submissions_; }
     std::size_t hellos() const { return hellos_; }
+    // How many users said one.
+    std::size_t users() const { return users_; }
     // From how many they came.
     std::size_t addresses() const { return addresses_; }
 
@@ -84,6 +86,8 @@ class FakeServer {
     std::atomic<std::size_t> hellos_{0};
     std::set<std::uint32_t> came_from_;
     std::atomic<std::size_t> addresses_{0};
+    std::set<std::string> said_hello_;
+    std::atomic<std::size_t> users_{0};
     std::thread thread_;
 };
 
