@@ -64,7 +64,7 @@ void add_options(CLI::App& app, Settings& settings, std::string& file, bool& jso
     app.add_option("--seconds", settings.seconds, "how long to measure")
         ->capture_default_str()
         ->check(CLI::Range(0.1, 86400.0));
-    app.add_option("--warmup", settings.warmup, "seconds of load before the measurement (pairs)")
+    app.add_option("--warmup", settings.warmup, "seconds of load before the measurement (pairs, fanout)")
         ->capture_default_str()
         ->check(CLI::Range(0.0, 3600.0));
     app.add_option("--settle", settings.settle,

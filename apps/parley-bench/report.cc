@@ -76,9 +76,11 @@ void add_stages(Report& report, const Tally& tally, const std::vector<std::strin
 }
 
 std::string as_table(const Settings& settings, const Report& report) {
-    std::string out =
-        fmt::format("{}: {} devices or pairs, {} outstanding, text of {} bytes\n",
-                    settings.workload, settings.pairs, settings.outstanding, settings.text_bytes);
+    const std::string load = settings.rate > 0
+                                 ? fmt::format("{:g} messages a second", settings.rate)
+                                 : fmt::format("{} outstanding", settings.outstanding);
+    std::string out = fmt::format("{}: {} devices or pairs, {}, text of {} bytes\n",
+                                  settings.workload, settings.pairs, load, settings.text_bytes);
     for (const auto& figure : report.figures) {
         out += fmt::format("  {:<38} {:>14.2f} {}\n", figure.name, figure.value, figure.unit);
     }

@@ -2,6 +2,7 @@
 
 #include "base/try.h"
 #include "files.h"
+#include "manifest.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -62,6 +63,7 @@ Result<void> lock_alone(int lock, const std::string& path) {
 
 Result<std::unique_ptr<DataFolder>> DataFolder::open(const std::string& given) {
     const std::string path = without_slashes(given);
+    PARLEY_CHECK(check_no_backup(path));
     // Whoever reads this folder reads every message.
     if (auto made = make_private_folder(path); !made) {
         return unexpected(store_failed(made.error()));
@@ -105,6 +107,20 @@ Result<void> DataFolder::check_restored(const std::string& path) {
         make_error(ErrorCode::store_failed, unfinished_restore_in(path) +
                                                 ": a restore was interrupted; remove the folder " +
                                                 path + " and restore again"));
+}
+
+Result<void> DataFolder::check_no_backup(const std::string& path) {
+    struct stat found{};
+    const std::string manifest = path + "/" + kManifestFile;
+    if (::lstat(manifest.c_str(), &found) != 0) {
+        return {};
+    }
+    return unexpected(make_error(
+        ErrorCode::store_failed,
+        manifest + ": " + path +
+            " is a backup, which a server would change; restore it into a new folder (parleyd "
+            "restore " +
+            path + " --data DIR)"));
 }
 
 bool DataFolder::has_store() const {

@@ -35,6 +35,8 @@ class DataFolder {
     static Result<std::unique_ptr<DataFolder>> open_to_read(const std::string& path);
     // An error if a restore was interrupted there.
     static Result<void> check_restored(const std::string& path);
+    // An error if it is a backup.
+    static Result<void> check_no_backup(const std::string& path);
     static std::string lock_in(const std::string& path) { return path + "/LOCK"; }
     DataFolder(const DataFolder&) = delete;
     DataFolder& operator=(const DataFolder&) = delete;

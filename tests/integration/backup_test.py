@@ -228,6 +228,14 @@ class OfflineBackup(BackupTest):
         self.assertIn("/tmp of its own", errors)
         self.assertEqual(len(errors.splitlines()), 1)
 
+    def test_a_backup_is_not_served(self):
+        before = sorted((p.name, p.stat().st_size) for p in (self.folder / "copy").rglob("*"))
+        said = self.refuse(4, "--data", "copy", "--listen", "127.0.0.1:0")
+        self.assertIn("is a backup", said)
+        self.assertIn("parleyd restore", said)
+        self.assertEqual(sorted((p.name, p.stat().st_size) for p in (self.folder / "copy").rglob("*")), before)
+        self.run_command(0, "verify", "--data", "copy")
+
     def test_a_restore_that_was_cut_off_is_not_served(self):
         (self.folder / "new" / "restore.partial").mkdir(parents=True)
         said = self.refuse(4, "--data", "new", "--listen", "127.0.0.1:0")

@@ -354,7 +354,8 @@ Result<std::optional<std::string>> judge_damaged_log(const std::string& engine_f
             return std::optional(place +
                                  ", the last write, is incomplete, and is left out: the process "
                                  "or the machine ended before it was flushed, and nobody had an "
-                                 "answer to it");
+                                 "answer to it (a disk that lost the end of it looks the same: the "
+                                 "manual's backup.md)");
         }
         return std::optional(place +
                              ", the last write, is damaged, and is left out. After "
