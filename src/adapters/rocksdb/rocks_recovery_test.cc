@@ -33,6 +33,15 @@ class RocksRecoveryTest : public RocksWorld {
         stream.seekp(static_cast<std::streamoff>(at));
         stream << bytes;
     }
+    // It opens, with "first" and without "last".
+    void expect_cut(const std::string& copy, std::size_t where) {
+        auto opened = RocksTable::open(copy, loop_);
+        ASSERT_TRUE(opened.has_value()) << where << ": " << opened.error().description;
+        EXPECT_TRUE(has(**opened, "first")) << where;
+        EXPECT_FALSE(has(**opened, "last")) << where;
+        opened->reset();
+        fs::remove_all(copy);
+    }
     void expect_refused(const std::string& copy, const std::string& why) {
         const Error error = open_error(copy);
         EXPECT_EQ(error.code, ErrorCode::store_failed);
@@ -141,10 +150,7 @@ TEST_F(RocksRecoveryTest, CutsALastWriteThatMissesAWholeBlockInside) {
     for (std::size_t block = 1; block < 4; ++block) {
         const std::string copy = killed_copy();
         overwrite(log_of(copy), block * kBlock, std::string(kBlock, '\0'));
-        auto opened = RocksTable::open(copy, loop_);
-        ASSERT_TRUE(opened.has_value()) << opened.error().description;
-        EXPECT_TRUE(has(**opened, "first"));
-        EXPECT_FALSE(has(**opened, "last"));
+        expect_cut(copy, block);
     }
 }
 
@@ -161,12 +167,7 @@ TEST_F(RocksRecoveryTest, CutsALargeLastWriteWhereverAPieceOfItEnded) {
                                    kBlock, kBlock + 7, 2 * kBlock - 1, last, last + 7}) {
         const std::string copy = killed_copy();
         overwrite(log_of(copy), from, std::string(end - from, '\0'));
-        auto opened = RocksTable::open(copy, loop_);
-        ASSERT_TRUE(opened.has_value()) << from << ": " << opened.error().description;
-        EXPECT_TRUE(has(**opened, "first"));
-        EXPECT_FALSE(has(**opened, "last"));
-        opened->reset();
-        fs::remove_all(copy);
+        expect_cut(copy, from);
     }
 }
 
@@ -209,10 +210,7 @@ TEST_F(RocksRecoveryTest, CutsALastWriteAlsoWhenAStartThatDidSoWasInterrupted) {
     ASSERT_GT(end_of(begun), 0u) << "the engine does not begin it so any more";
     fs::copy_file(begun, log_of(copy).parent_path() / begun.filename());
     opened->reset();
-    opened = RocksTable::open(copy, loop_);
-    ASSERT_TRUE(opened.has_value()) << opened.error().description;
-    EXPECT_TRUE(has(**opened, "first"));
-    EXPECT_FALSE(has(**opened, "last"));
+    expect_cut(copy, 2 * kPage);
 }
 
 TEST_F(RocksRecoveryTest, GoesOnWritingAfterACutAndKeepsIt) {
